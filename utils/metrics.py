@@ -1,0 +1,52 @@
+"""What the training loop reports."""
+
+import torch
+from torch import Tensor
+
+
+def accuracy(logits: Tensor, targets: Tensor) -> Tensor:
+    """Share of examples whose largest logit is at the target class.
+
+    Args:
+        logits: (batch, classes, ...) scores; only their order matters.
+        targets: (batch, ...) class indices, int64.
+
+    Returns:
+        A scalar float tensor in [0, 1], on the device of the inputs.
+
+    Raises:
+        ValueError: if the shapes do not belong together or there is no example.
+    """
+    if logits.ndim < 2 or logits.shape[:1] + logits.shape[2:] != targets.shape or targets.numel() == 0:
+        raise ValueError(
+            f"expected logits (batch, classes, ...) and non-empty targets (batch, ...), "
+            f"got {tuple(logits.shape)} and {tuple(targets.shape)}"
+        )
+    return (logits.argmax(dim=1) == targets).float().mean()
+
+
+class Mean:
+    """A running mean, weighted by batch size, that stays on the device until it is read.
+
+    Reading a number off a GPU (``.item()``) waits for all work before it. The loop adds tensors
+    and reads once an epoch.
+    """
+
+    def __init__(self) -> None:
+        self.total: Tensor | float = 0.0
+        self.count = 0
+
+    def add(self, value: Tensor, count: int) -> None:
+        """Add the mean ``value`` (a scalar) of a batch of ``count`` examples."""
+        self.total = self.total + value.detach() * count
+        self.count += count
+
+    def item(self) -> float:
+        """The mean over all examples added.
+
+        Raises:
+            ValueError: if nothing was added.
+        """
+        if self.count == 0:
+            raise ValueError("expected at least one batch, got none: is the data empty?")
+        return float(torch.as_tensor(self.total)) / self.count
