@@ -1,0 +1,100 @@
+"""Recorded results: written by the notebooks when they are executed for the record, read by the results page."""
+
+import datetime
+import json
+import math
+import os
+from pathlib import Path
+
+import torch
+from filelock import FileLock
+
+from utils.device import describe_device
+
+RECORD_VARIABLE = "COURSE_RECORD"
+FOLDER = Path(__file__).resolve().parent.parent / "results"
+FIELDS = {
+    "chapter": str,
+    "experiment": str,
+    "metrics": dict,
+    "notes": dict,
+    "seconds": (int, float),
+    "device": str,
+    "device_name": str,
+    "seed": (int, list),
+    "date": str,
+}
+
+
+def record(
+    chapter: str,
+    experiment: str,
+    metrics: dict[str, float],
+    *,
+    seconds: float,
+    device: torch.device,
+    seed: int | list[int],
+    notes: dict[str, float] | None = None,
+) -> None:
+    """Keep an experiment's figures in ``results/<device kind>.json``, in place of those of its last run.
+
+    Nothing is written unless ``COURSE_RECORD=1``, as `make execute` sets it: a reader's run or a test leaves
+    the records alone.
+
+    Args:
+        chapter: such as ``"foundations/linear-model"``.
+        experiment: a short name, unique in the chapter; it is the row's title on the results page.
+        metrics: name to finite value; a name ending in "accuracy" is shown in per cent.
+        seconds: wall-clock time of the experiment.
+        device: where it ran.
+        seed: the seed, or the seeds that the figures summarise.
+        notes: the figures of the study notes for the same names of metrics, where they give any.
+
+    Raises:
+        ValueError: if a metric is missing or not finite, or ``notes`` names a metric that ``metrics`` lacks.
+    """
+    notes = notes or {}
+    wrong = [name for name, value in metrics.items() if not math.isfinite(value)]
+    if not metrics or wrong or not set(notes) <= set(metrics):
+        raise ValueError(f"expected finite metrics, and notes on the same names; got {metrics} and {notes}")
+    if os.environ.get(RECORD_VARIABLE) != "1":
+        return
+    entry = {
+        "chapter": chapter,
+        "experiment": experiment,
+        "metrics": {name: float(f"{value:.6g}") for name, value in metrics.items()},
+        "notes": notes,
+        "seconds": round(seconds, 2),
+        "device": device.type,
+        "device_name": describe_device(device),
+        "seed": seed,
+        "date": datetime.date.today().isoformat(),
+    }
+    FOLDER.mkdir(exist_ok=True)
+    path = FOLDER / f"{device.type}.json"
+    with FileLock(path.with_suffix(".lock")):
+        kept = [r for r in load(device.type) if (r["chapter"], r["experiment"]) != (chapter, experiment)]
+        records = sorted(kept + [entry], key=lambda r: (r["chapter"], r["experiment"]))
+        part = path.with_suffix(".part")
+        part.write_text(json.dumps(records, indent=1) + "\n")
+        os.replace(part, path)
+
+
+def load(kind: str, folder: Path = FOLDER) -> list[dict]:
+    """The records of one device kind (``"cpu"``, ``"cuda"`` or ``"mps"``); an empty list if there are none.
+
+    Raises:
+        ValueError: if the file is not a list of records with the fields in `FIELDS`.
+    """
+    path = folder / f"{kind}.json"
+    if not path.exists():
+        return []
+    try:
+        records = json.loads(path.read_text())
+    except json.JSONDecodeError as error:
+        raise ValueError(f"expected {path} to be JSON: {error}") from error
+    for entry in records if isinstance(records, list) else [records]:
+        wrong = [k for k, kind in FIELDS.items() if not isinstance(entry, dict) or not isinstance(entry.get(k), kind)]
+        if wrong:
+            raise ValueError(f"expected every record in {path} to have the fields {list(FIELDS)}; wrong here: {wrong}")
+    return records
