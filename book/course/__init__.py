@@ -1,0 +1,12 @@
+"""The course's own Sphinx extension: what Jupyter Book and its theme do not give, and what they give too much."""
+
+from sphinx.application import Sphinx
+
+from course import api, assets, citations, folding, launch, results
+
+
+def setup(app: Sphinx) -> dict[str, bool]:
+    """Register every part of the extension."""
+    for part in (launch, assets, citations, folding, results, api):
+        part.setup(app)
+    return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -1,0 +1,104 @@
+"""The directive ``{course-results}``: recorded figures as tables, one a chapter, device kinds side by side."""
+
+import sys
+from pathlib import Path
+
+from docutils import nodes
+from sphinx.application import Sphinx
+from sphinx.util import logging
+from sphinx.util.docutils import SphinxDirective
+
+LOGGER = logging.getLogger(__name__)
+KINDS = {"cpu": "CPU", "cuda": "GPU", "mps": "Apple GPU"}
+ALWAYS_SHOWN = ("cpu", "cuda")
+
+
+def read_records(folder: Path) -> dict[str, list[dict]]:
+    """Device kind to its records; a malformed file warns, and counts as empty."""
+    from utils import results
+
+    records = {}
+    for kind in KINDS:
+        try:
+            records[kind] = results.load(kind, folder)
+        except ValueError as error:
+            LOGGER.warning("results: %s", error, type="course", subtype="results")
+            records[kind] = []
+    return records
+
+
+def format_value(name: str, value: float | None) -> str:
+    """A figure for the table: accuracies in per cent, the rest to four digits, a dash for none."""
+    if value is None:
+        return "–"
+    if name.endswith("accuracy"):
+        return f"{100 * value:.2f} %"
+    return f"{value:,.0f}" if float(value).is_integer() and abs(value) < 1e9 else f"{value:.4g}"
+
+
+def make_table(header: list[str], rows: list[list[str]]) -> nodes.table:
+    """A plain table with one header row."""
+    group = nodes.tgroup("", cols=len(header))
+    group.extend(nodes.colspec(colwidth=1) for _ in header)
+    head, body = nodes.thead(), nodes.tbody()
+    for part, lines in ((head, [header]), (body, rows)):
+        for line in lines:
+            entries = [nodes.entry("", nodes.paragraph("", text)) for text in line]
+            part.append(nodes.row("", *entries))
+    group.extend([head, body])
+    return nodes.table("", group, classes=["results"])
+
+
+def table_rows(found: dict[str, dict], kinds: list[str]) -> list[list[str]]:
+    """The rows of one experiment, a metric each and its time last; ``found`` maps kinds to records."""
+    title = next(iter(found.values()))["experiment"]
+    names = list(dict.fromkeys(name for record in found.values() for name in record["metrics"]))
+    rows = []
+    for name in names:
+        notes = next((r["notes"][name] for r in found.values() if name in r["notes"]), None)
+        values = [found[k]["metrics"].get(name) if k in found else None for k in kinds]
+        rows.append([name, format_value(name, notes), *(format_value(name, value) for value in values)])
+    seconds = [f"{found[k]['seconds']:.1f} s" if k in found else "–" for k in kinds]
+    rows.append(["time", "–", *seconds])
+    return [[title if i == 0 else "", *row] for i, row in enumerate(rows)]
+
+
+class CourseResults(SphinxDirective):
+    """Every record of the folder ``results``, as sections with a table each."""
+
+    def run(self) -> list[nodes.Node]:
+        folder = Path(self.env.srcdir) / "results"
+        for kind in KINDS:
+            self.env.note_dependency(str(folder / f"{kind}.json"))
+        records = read_records(folder)
+        kinds = [kind for kind in KINDS if kind in ALWAYS_SHOWN or records[kind]]
+        empty = [KINDS[kind] for kind in kinds if not records[kind]]
+        made: list[nodes.Node] = [
+            nodes.paragraph("", f"No run on this device is recorded yet: {name}.") for name in empty
+        ]
+        chapters = dict.fromkeys(record["chapter"] for kind in kinds for record in records[kind])
+        return made + [self.chapter_section(chapter, records, kinds) for chapter in chapters]
+
+    def chapter_section(self, chapter: str, records: dict[str, list[dict]], kinds: list[str]) -> nodes.section:
+        """The section of a chapter: a link to it, its table, and where and when it was recorded."""
+        label = "results-" + chapter.replace("/", "-")
+        section = nodes.section("", nodes.title("", chapter), ids=[label], names=[label])
+        found: dict[str, dict[str, dict]] = {}
+        for kind in kinds:
+            for record in records[kind]:
+                if record["chapter"] == chapter:
+                    found.setdefault(record["experiment"], {})[kind] = record
+        rows = [row for experiment in found.values() for row in table_rows(experiment, kinds)]
+        section += make_table(["experiment", "figure", "notes", *(KINDS[k] for k in kinds)], rows)
+        runs = {
+            f"{KINDS[kind]}: {record['device_name']}, {record['date']}"
+            for experiment in found.values()
+            for kind, record in experiment.items()
+        }
+        section += nodes.paragraph("", "Recorded on " + "; ".join(sorted(runs)) + ".", classes=["recorded"])
+        return section
+
+
+def setup(app: Sphinx) -> None:
+    sys.path.insert(0, str(app.confdir))  # for utils
+    app.add_directive("course-results", CourseResults)
