@@ -24,7 +24,7 @@ fail() {
     exit 1
 }
 gigabytes() { awk -v kib="$1" 'BEGIN { printf "%.1f GB", kib / 1048576 }'; }
-free_space() { df -Pk . | sed -n '2s/.* \([0-9][0-9]*\) *[0-9]*% .*/\1/p'; }
+free_space() { df -Pk . | sed -n '2s/.* \([0-9][0-9]*\)  *[0-9]*% .*/\1/p'; }
 version_of() { "$1" -ES -c 'import sys; print("%d.%d" % sys.version_info[:2])' 2>/dev/null; }
 contents() { version_of "$1" && pwd -P && cat requirements.txt; }
 
