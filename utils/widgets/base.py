@@ -1,0 +1,34 @@
+"""What the interactive figures share: how their module is put together, and their style sheet."""
+
+import math
+from collections.abc import Sequence
+from pathlib import Path
+
+import anywidget
+import traitlets
+
+HERE = Path(__file__).parent
+
+
+def read_module(*names: str) -> str:
+    """The source of one ES module: the named files of this folder, joined in this order.
+
+    The saved state of a notebook holds one text per figure, and a page opened from a disk cannot
+    import a second file. So the parts are joined here, and the last one exports ``render``.
+
+    Args:
+        names: file names without ``.js``, for example ``"shared", "line_and_loss"``.
+    """
+    return "\n".join((HERE / f"{name}.js").read_text(encoding="utf-8") for name in names)
+
+
+class CourseWidget(anywidget.AnyWidget):
+    """Base of the interactive figures; a subclass sets ``_esm = read_module(...)`` and its traits."""
+
+    _css = (HERE / "style.css").read_text(encoding="utf-8")
+
+
+def check_finite(name: str, values: Sequence[float]) -> None:
+    """Raise traitlets.TraitError unless every value is a finite number: JSON has no NaN."""
+    if not all(math.isfinite(value) for value in values):
+        raise traitlets.TraitError(f"expected {name} to be finite, got {list(values)}")

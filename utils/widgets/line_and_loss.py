@@ -1,0 +1,112 @@
+"""Line and loss: a line, its residuals, and the mean squared error over its parameters."""
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+import traitlets
+
+from utils.widgets.base import CourseWidget, check_finite, read_module
+
+
+def fit_line(xs: Sequence[float], ys: Sequence[float]) -> tuple[float, float]:
+    """Slope and intercept of the least-squares line through points with at least two different x."""
+    slope, intercept = np.polyfit(xs, ys, deg=1)
+    return float(slope), float(intercept)
+
+
+def round_range(centre: float, half: float) -> tuple[float, float]:
+    """A range of round numbers about ``centre`` that reaches at least ``half`` to both sides."""
+    step = 10.0 ** math.floor(math.log10(half)) / 2
+    middle, reach = round(centre / step), math.ceil(half / step - 1e-9)
+    return float((middle - reach) * step), float((middle + reach) * step)
+
+
+class LineAndLoss(CourseWidget):
+    """Data with the line ŷ = wx + b beside its mean squared error over (w, b); everything moves together.
+
+    Traits (all can be set and read from Python): ``xs``, ``ys``, ``w``, ``b``, ``w_range``,
+    ``b_range``, ``one_parameter`` (the line is ŷ = wx, and ``b`` is kept but not used) and
+    ``show_optimum`` (mark the least-squares solution).
+    """
+
+    _esm = read_module("shared", "plot", "line_and_loss")
+
+    xs = traitlets.List(traitlets.CFloat()).tag(sync=True)
+    ys = traitlets.List(traitlets.CFloat()).tag(sync=True)
+    w = traitlets.CFloat().tag(sync=True)
+    b = traitlets.CFloat().tag(sync=True)
+    w_range = traitlets.Tuple(traitlets.CFloat(), traitlets.CFloat()).tag(sync=True)
+    b_range = traitlets.Tuple(traitlets.CFloat(), traitlets.CFloat()).tag(sync=True)
+    one_parameter = traitlets.Bool().tag(sync=True)
+    show_optimum = traitlets.Bool().tag(sync=True)
+
+    def __init__(
+        self,
+        xs: Sequence[float] = (1.0, 2.0, 3.0),
+        ys: Sequence[float] = (2.0, 4.0, 6.0),
+        *,
+        w: float = 1.0,
+        b: float = 0.0,
+        one_parameter: bool = False,
+        show_optimum: bool = False,
+        w_range: tuple[float, float] | None = None,
+        b_range: tuple[float, float] | None = None,
+    ):
+        """Show the points and the line ``w``, ``b``.
+
+        Args:
+            xs: (n,) numbers, at least two of them different.
+            ys: (n,) numbers.
+            w: slope at the start, inside ``w_range``.
+            b: intercept at the start, inside ``b_range``.
+            one_parameter: start with the line through the origin, ŷ = wx.
+            show_optimum: start with the least-squares solution marked.
+            w_range: lowest and highest slope; by default round numbers about the best slope.
+            b_range: lowest and highest intercept; by default round numbers about the best one.
+
+        Raises:
+            traitlets.TraitError: if lengths differ, a number is not finite, all x are equal, a range
+                is empty, or a parameter lies outside its range.
+        """
+        xs, ys = [float(x) for x in xs], [float(y) for y in ys]
+        self._check_points(xs, ys)
+        slope, intercept = fit_line(xs, ys)
+        height = (max(*ys, 0.0) - min(*ys, 0.0)) or 1.0  # all y may be 0
+        steepness = max(abs(slope), height / max(abs(x) for x in xs))
+        super().__init__(
+            xs=xs,
+            ys=ys,
+            w=w,
+            b=b,
+            one_parameter=one_parameter,
+            show_optimum=show_optimum,
+            w_range=w_range or round_range(slope, 1.5 * steepness),
+            b_range=b_range or round_range(intercept, 0.5 * height),
+        )
+
+    @staticmethod
+    def _check_points(xs: Sequence[float], ys: Sequence[float]) -> None:
+        check_finite("xs", xs)
+        check_finite("ys", ys)
+        if len(xs) != len(ys) or len(set(xs)) < 2:
+            raise traitlets.TraitError(
+                f"expected as many xs as ys, with at least two different xs, got xs={xs} and ys={ys}"
+            )
+
+    @traitlets.validate("xs", "ys")
+    def _validate_points(self, proposal: dict) -> list[float]:
+        self._check_points(self.xs, self.ys)
+        return proposal["value"]
+
+    @traitlets.validate("w", "b", "w_range", "b_range")
+    def _validate_parameters(self, proposal: dict) -> float | tuple[float, float]:
+        for name in ("w", "b"):
+            value, (low, high) = getattr(self, name), getattr(self, f"{name}_range")
+            check_finite(f"{name} and {name}_range", (value, low, high))
+            if not low < high or not low <= value <= high:
+                raise traitlets.TraitError(
+                    f"expected {name} inside a range that is not empty, got {name}={value} "
+                    f"and {name}_range={(low, high)}"
+                )
+        return proposal["value"]
