@@ -1,4 +1,4 @@
-"""The course's own Sphinx extension: what Jupyter Book and its theme do not give, and what they give too much."""
+"""The course's own Sphinx extension: what Jupyter Book and its theme do not give, or give too much of."""
 
 from sphinx.application import Sphinx
 

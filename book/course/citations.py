@@ -16,10 +16,7 @@ def author_year(entry: Entry) -> str:
     """``Kingma and Ba, 2015``; three or more authors become ``et al.``"""
     people = entry.persons.get("author") or entry.persons.get("editor") or []
     names = [" ".join([*person.prelast_names, *person.last_names]).translate(BRACES) for person in people]
-    if len(names) > 2:
-        text = f"{names[0]} et al."
-    else:
-        text = " and ".join(names) or entry.key
+    text = f"{names[0]} et al." if len(names) > 2 else " and ".join(names) or entry.key
     return f"{text}, {entry.fields.get('year', 'n.d.')}"
 
 

@@ -1,9 +1,17 @@
-"""Folded boxes as plain ``<details>``: no script, opened by the browser's own search, by keyboard, by links."""
+"""Folded boxes as plain ``<details>``: no script; opened by mouse, keyboard and the browser's search."""
 
 from docutils import nodes
 from sphinx.application import Sphinx
 from sphinx.transforms.post_transforms import SphinxPostTransform
 from sphinx.writers.html5 import HTML5Translator
+
+# sphinx-exercise wraps every text in a section with the same id; an id may stand once on a page.
+REPEATED_IDS = {"exercise-content", "solution-content"}
+
+
+def class_names(node: nodes.Element) -> list[str]:
+    """The classes of a node, one a name (sphinx-exercise joins some of them with blanks)."""
+    return " ".join(node.get("classes", [])).split()
 
 
 class folded(nodes.General, nodes.Element):
@@ -21,19 +29,22 @@ class FoldDropdowns(SphinxPostTransform):
     formats = ("html",)
 
     def run(self) -> None:
+        for section in list(self.document.findall(nodes.section)):
+            if set(section["ids"]) & REPEATED_IDS:
+                section.replace_self(section.children)
         for box in list(self.document.findall(nodes.Admonition)):
-            if "dropdown" in box.get("classes", []):
+            if "dropdown" in class_names(box):
                 box.replace_self(self.fold(box))
 
     def fold(self, box: nodes.Element) -> folded:
         """The folded form of an admonition, with its ids, classes and children."""
-        classes = [name for name in box["classes"] if name != "dropdown"]
+        classes = [name for name in class_names(box) if name != "dropdown"]
         if type(box).__name__ not in ("admonition", "solution_node"):
             classes.append(type(box).__name__)
         new = folded("", ids=box["ids"], names=box.get("names", []), classes=classes)
         children = list(box.children)
         if children and isinstance(children[0], nodes.title):
-            title = folded_title("", "", *children.pop(0).children)
+            title = folded_title("", children.pop(0).astext())  # no link: a click opens the box
         else:
             title = folded_title("", type(box).__name__.capitalize())
         new.extend([title, *children])

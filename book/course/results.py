@@ -1,9 +1,11 @@
-"""The directive ``{course-results}``: recorded figures as tables, one a chapter, device kinds side by side."""
+"""The directive ``{course-results}``: recorded figures as tables, one a chapter, devices side by side."""
 
+import json
 import sys
 from pathlib import Path
 
 from docutils import nodes
+from sphinx import addnodes
 from sphinx.application import Sphinx
 from sphinx.util import logging
 from sphinx.util.docutils import SphinxDirective
@@ -63,8 +65,27 @@ def table_rows(found: dict[str, dict], kinds: list[str]) -> list[list[str]]:
     return [[title if i == 0 else "", *row] for i, row in enumerate(rows)]
 
 
+def chapter_title(source: Path, chapter: str) -> str:
+    """The heading of a chapter's notebook; its name if there is no such notebook."""
+    path = source / "chapters" / f"{chapter}.ipynb"
+    if not path.exists():
+        return chapter
+    cells = json.loads(path.read_text(encoding="utf8"))["cells"]
+    lines = "".join(cells[0]["source"]).splitlines() if cells else []
+    return next((line[2:].strip() for line in lines if line.startswith("# ")), chapter)
+
+
+def link_to(chapter: str, text: str) -> nodes.Node:
+    """A reference to a chapter's page."""
+    link = addnodes.pending_xref(
+        "", refdomain="std", reftype="doc", reftarget=f"/chapters/{chapter}", refexplicit=True, refwarn=True
+    )
+    link += nodes.inline("", text)
+    return link
+
+
 class CourseResults(SphinxDirective):
-    """Every record of the folder ``results``, as sections with a table each."""
+    """Every record of the folder ``results``: a section a chapter, with a table."""
 
     def run(self) -> list[nodes.Node]:
         folder = Path(self.env.srcdir) / "results"
@@ -72,30 +93,34 @@ class CourseResults(SphinxDirective):
             self.env.note_dependency(str(folder / f"{kind}.json"))
         records = read_records(folder)
         kinds = [kind for kind in KINDS if kind in ALWAYS_SHOWN or records[kind]]
-        empty = [KINDS[kind] for kind in kinds if not records[kind]]
         made: list[nodes.Node] = [
-            nodes.paragraph("", f"No run on this device is recorded yet: {name}.") for name in empty
+            nodes.paragraph("", f"No run on this kind of device is recorded yet: {KINDS[kind]}.")
+            for kind in kinds
+            if not records[kind]
         ]
-        chapters = dict.fromkeys(record["chapter"] for kind in kinds for record in records[kind])
-        return made + [self.chapter_section(chapter, records, kinds) for chapter in chapters]
-
-    def chapter_section(self, chapter: str, records: dict[str, list[dict]], kinds: list[str]) -> nodes.section:
-        """The section of a chapter: a link to it, its table, and where and when it was recorded."""
-        label = "results-" + chapter.replace("/", "-")
-        section = nodes.section("", nodes.title("", chapter), ids=[label], names=[label])
-        found: dict[str, dict[str, dict]] = {}
+        chapters: dict[str, dict[str, dict[str, dict]]] = {}
         for kind in kinds:
             for record in records[kind]:
-                if record["chapter"] == chapter:
-                    found.setdefault(record["experiment"], {})[kind] = record
+                chapter = chapters.setdefault(record["chapter"], {})
+                chapter.setdefault(record["experiment"], {})[kind] = record
+        return made + [self.make_section(name, chapters[name], kinds) for name in chapters]
+
+    def make_section(
+        self, chapter: str, found: dict[str, dict[str, dict]], kinds: list[str]
+    ) -> nodes.section:
+        """The section of a chapter: its table, a link to it, and where and when it was recorded."""
+        title = chapter_title(Path(self.env.srcdir), chapter)
+        label = "results-" + chapter.replace("/", "-")
+        section = nodes.section("", nodes.title("", title), ids=[label], names=[label])
         rows = [row for experiment in found.values() for row in table_rows(experiment, kinds)]
-        section += make_table(["experiment", "figure", "notes", *(KINDS[k] for k in kinds)], rows)
+        section += make_table(["Experiment", "Figure", "Notes", *(KINDS[kind] for kind in kinds)], rows)
         runs = {
             f"{KINDS[kind]}: {record['device_name']}, {record['date']}"
             for experiment in found.values()
             for kind, record in experiment.items()
         }
-        section += nodes.paragraph("", "Recorded on " + "; ".join(sorted(runs)) + ".", classes=["recorded"])
+        text = "Recorded on " + "; ".join(sorted(runs)) + ". The chapter: "
+        section += nodes.paragraph("", text, link_to(chapter, title), classes=["recorded"])
         return section
 
 
