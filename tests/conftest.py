@@ -44,7 +44,8 @@ def build_book(source: Path, output: Path) -> Path:
         AssertionError: if the build fails; the message ends with the build's own last lines.
     """
     command = [
-        *(sys.executable, "-m", "jupyter_book.cli.main", "build", "--all", "-W", "-n", "--keep-going"),
+        *(sys.executable, "-c", "from jupyter_book.cli.main import main; main()"),
+        *("build", "--all", "-W", "-n", "--keep-going"),
         *("--path-output", str(output), str(source)),
     ]
     done = subprocess.run(command, capture_output=True, text=True, cwd=source)

@@ -13,6 +13,7 @@ from sphinx.util.docutils import SphinxDirective
 LOGGER = logging.getLogger(__name__)
 KINDS = {"cpu": "CPU", "cuda": "GPU", "mps": "Apple GPU"}
 ALWAYS_SHOWN = ("cpu", "cuda")
+Experiments = dict[str, dict[str, dict]]  # experiment to device kind to record
 
 
 def read_records(folder: Path) -> dict[str, list[dict]]:
@@ -98,16 +99,14 @@ class CourseResults(SphinxDirective):
             for kind in kinds
             if not records[kind]
         ]
-        chapters: dict[str, dict[str, dict[str, dict]]] = {}
+        chapters: dict[str, Experiments] = {}
         for kind in kinds:
             for record in records[kind]:
                 chapter = chapters.setdefault(record["chapter"], {})
                 chapter.setdefault(record["experiment"], {})[kind] = record
         return made + [self.make_section(name, chapters[name], kinds) for name in chapters]
 
-    def make_section(
-        self, chapter: str, found: dict[str, dict[str, dict]], kinds: list[str]
-    ) -> nodes.section:
+    def make_section(self, chapter: str, found: Experiments, kinds: list[str]) -> nodes.section:
         """The section of a chapter: its table, a link to it, and where and when it was recorded."""
         title = chapter_title(Path(self.env.srcdir), chapter)
         label = "results-" + chapter.replace("/", "-")
