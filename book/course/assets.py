@@ -12,6 +12,7 @@ from sphinx.config import Config
 from sphinx.errors import ExtensionError
 
 BOOK = Path(__file__).resolve().parents[1]
+MATHEMATICS = 'class="math'
 WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
 # Of 24 MB of MathJax the pages use one script and the fonts.
 MATHJAX_FILES = ("tex-chtml.js", "output/chtml/fonts/woff-v2/*.woff")
@@ -45,10 +46,22 @@ def configure_assets(app: Sphinx, config: Config) -> None:
     app.add_css_file("style.css", priority=900)
 
 
-def add_loader(app: Sphinx, page: str, template: str, context: dict[str, Any], doctree) -> None:
-    """Load the interactive figures' script on the pages that hold one."""
-    if WIDGET_VIEW in context.get("body", ""):
+def choose_scripts(app: Sphinx, page: str, template: str, context: dict[str, Any], doctree) -> None:
+    """Load MathJax on pages with mathematics, and the figures' loader on pages with interactive figures."""
+    body = context.get("body", "")
+    if WIDGET_VIEW in body:
         app.add_js_file("widgets.js", loading_method="defer")
+    if MATHEMATICS in body:
+        app.add_js_file("formulas.js", loading_method="defer")
+    else:  # Sphinx counts the pages below a page as its own
+        files = context["script_files"]
+        files[:] = [file for file in files if "mathjax" not in str(getattr(file, "filename", file))]
+
+
+def clear_corner_cells(app: Sphinx, page: str, template: str, context: dict[str, Any], doctree) -> None:
+    """The empty corner of a pandas table is no heading of anything."""
+    if "body" in context:
+        context["body"] = context["body"].replace("<th></th>", "<td></td>")
 
 
 def copy_mathjax(static: Path) -> None:
@@ -81,5 +94,6 @@ def finish_assets(app: Sphinx, exception: Exception | None) -> None:
 def setup(app: Sphinx) -> None:
     app.add_lexer("python", IPython3Lexer)  # cells may hold `!git …`, which is no Python
     app.connect("config-inited", configure_assets, priority=900)
-    app.connect("html-page-context", add_loader)
+    app.connect("html-page-context", choose_scripts, priority=900)
+    app.connect("html-page-context", clear_corner_cells)
     app.connect("build-finished", finish_assets, priority=900)

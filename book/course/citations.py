@@ -3,11 +3,13 @@
 from collections import Counter
 from collections.abc import Iterator
 
+from docutils import nodes
 from pybtex.database import Entry
 from pybtex.plugin import register_plugin
 from pybtex.style.formatting.plain import Style as PlainStyle
 from pybtex.style.labels import BaseLabelStyle
 from sphinx.application import Sphinx
+from sphinx.writers.html5 import HTML5Translator
 
 BRACES = str.maketrans("", "", "{}")  # BibTeX's protection of capitals
 
@@ -40,5 +42,15 @@ class CourseStyle(PlainStyle):
     default_sorting_style = "author_year_title"
 
 
+def visit_citation(self: HTML5Translator, node: nodes.citation) -> None:
+    self.body.append(self.starttag(node, "div", CLASS="citation"))
+
+
+def depart_citation(self: HTML5Translator, node: nodes.citation) -> None:
+    self.body.append("</div>\n")
+
+
 def setup(app: Sphinx) -> None:
+    # docutils writes the role doc-biblioentry, which ARIA has withdrawn.
+    app.add_node(nodes.citation, override=True, html=(visit_citation, depart_citation))
     register_plugin("pybtex.style.formatting", "course", CourseStyle)

@@ -31,6 +31,7 @@ class FoldDropdowns(SphinxPostTransform):
     def run(self) -> None:
         for section in list(self.document.findall(nodes.section)):
             if set(section["ids"]) & REPEATED_IDS:
+                section["ids"] = []  # else they pass to the first child
                 section.replace_self(section.children)
         for box in list(self.document.findall(nodes.Admonition)):
             if "dropdown" in class_names(box):
