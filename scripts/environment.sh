@@ -47,7 +47,7 @@ find_python() { # sets python and version, or ends with the one line that says w
         [ -z "${PYTHON:-}" ] || break # who names a Python wants that one or none
     done
     if [ -n "$without_venv" ]; then
-        fail "$without_venv lacks the modules venv and ensurepip (on Debian and Ubuntu: apt install python3-venv)"
+        fail "$without_venv lacks venv or ensurepip (on Debian and Ubuntu: apt install python3-venv)"
     fi
     fail "no Python 3.11, 3.12 or 3.13 (${found:-${PYTHON:-python3} does not run});" \
         "install one, or name it: make setup PYTHON=/path/to/python"
@@ -101,7 +101,7 @@ explain() { # one line for what pip wrote
     elif seen 'DO NOT MATCH THE HASHES'; then
         name=$(sed -n '/DO NOT MATCH/{n;s/^ *\([^ ]*\) from.*/\1/p;}' "$log")
         what="${name:-a package} is not the file that requirements.txt records (its digest differs)"
-    elif seen 'name resolution|Name or service not known|nodename nor servname|getaddrinfo|Failed to resolve'; then
+    elif seen 'name resolution|Name or service not known|nodename nor|getaddrinfo|Failed to resolve'; then
         what="no package registry: its name cannot be resolved; is there a network?"
     elif seen 'Connection refused|Network is unreachable|No route to host|Connection reset'; then
         what="no package registry: the connection is refused or there is no route to it"
@@ -129,7 +129,8 @@ make_environment() {
     run "$python" -m venv .venv || fail "$python -m venv failed (log: $(pwd)/$log)"
     mkdir -p .venv/tmp
     TMPDIR=$(pwd)/.venv/tmp run .venv/bin/python -m pip install --no-input --progress-bar off \
-        --disable-pip-version-check --no-deps --require-hashes -r requirements.txt || explain
+        --disable-pip-version-check --only-binary :all: --no-deps --require-hashes \
+        -r requirements.txt || explain
     rm -rf .venv/tmp
     if ! contents .venv/bin/python >.venv/complete.new || ! mv .venv/complete.new .venv/complete; then
         fail "cannot write .venv/complete"

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parent.parent
-TOOLS = "sh awk cat cmp df dirname grep head mkdir mv rm sed sleep touch uname".split()
+TOOLS = "sh awk cat cmp cp df dirname grep head mkdir mv rm sed sleep touch uname".split()
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="the make targets need a POSIX shell")
 
@@ -38,7 +38,7 @@ class Course:
         self.bin.mkdir()
         shutil.copy(ROOT / "scripts/environment.sh", self.root / "scripts")
         (self.root / "requirements.txt").write_text("torch==1.0\n")
-        for tool in [*TOOLS, "cp"]:
+        for tool in TOOLS:
             (self.bin / tool).symlink_to(shutil.which(tool))
         self.pip('echo run >>"../pip runs"')
 
@@ -194,7 +194,7 @@ def test_a_failed_installation_says_why_and_leaves_nothing(course: Course, log: 
     (course.bin / "output").write_text(log)
     course.pip(f'cat "{course.bin}/output"; touch .venv/half; exit 1')
     code, output = course.run()
-    first, last = output.splitlines()
+    _, last = output.splitlines()
     assert code == 1 and expected in last and str(course.root / ".cache/environment.log") in last
     assert not (course.root / ".venv").exists()
     assert log in (course.root / ".cache/environment.log").read_text()
