@@ -2,12 +2,12 @@
 
 from sphinx.application import Sphinx
 
-from course import api, assets, citations, folding, launch, results
+from course import api, assets, citations, folding, highlighting, launch, results
 
 
 def setup(app: Sphinx) -> dict[str, bool]:
     """Register every part of the extension."""
     app.add_config_value("comments_config", {}, "html")  # Jupyter Book sets it also when nothing reads it
-    for part in (launch, assets, citations, folding, results, api):
+    for part in (launch, assets, citations, folding, highlighting, results, api):
         part.setup(app)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

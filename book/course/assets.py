@@ -6,7 +6,6 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from ipython_pygments_lexers import IPython3Lexer
 from sphinx.application import Sphinx
 from sphinx.config import Config
 from sphinx.errors import ExtensionError
@@ -92,7 +91,6 @@ def finish_assets(app: Sphinx, exception: Exception | None) -> None:
 
 
 def setup(app: Sphinx) -> None:
-    app.add_lexer("python", IPython3Lexer)  # cells may hold `!git …`, which is no Python
     app.connect("config-inited", configure_assets, priority=900)
     app.connect("html-page-context", choose_scripts, priority=900)
     app.connect("html-page-context", clear_corner_cells)

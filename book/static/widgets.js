@@ -44,7 +44,7 @@
     script.after(place);
     try {
       const id = JSON.parse(script.textContent).model_id;
-      if (!saved[id]) throw new Error("its state is not in the page");
+      if (!saved[id]?.state._esm) throw new Error("its state is not in the page");
       if (!models.has(id)) models.set(id, createModel(saved[id]));
       const [model, { _esm, _css }] = [models.get(id), saved[id].state];
       if (_css && !styles.has(_css)) {
