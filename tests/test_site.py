@@ -1,5 +1,6 @@
 """The pages in a real browser, from file://: nothing from elsewhere, no fault, readable, accessible."""
 
+import gzip
 import json
 import shutil
 from collections.abc import Iterator
@@ -13,6 +14,7 @@ from axe_playwright_python.sync_playwright import Axe
 from conftest import ROOT, build_book
 
 DESKTOP, PHONE = {"width": 1280, "height": 900}, {"width": 375, "height": 800}
+LARGEST_PAGE = 900_000  # bytes; the stock set-up takes 1,250,000
 LOCAL_SCHEMES = ("file", "data", "blob")
 # Rules of axe-core that the course does not follow, and why.
 AXE_EXCEPTIONS = {
@@ -155,6 +157,17 @@ def test_pictures_have_alternative_texts(visits):
 def test_mathjax_only_where_there_is_mathematics(visits):
     wrong = [n for n, v in visits.items() if any("mathjax/" in s for s in v.scripts) != v.holds_math]
     assert not wrong, f"MathJax (1.15 MB) and formulas do not come together on {wrong}"
+
+
+def test_pages_are_light(built_book: Path, visits):
+    """All that a page loads, compressed as a server sends it, without its pictures."""
+    heavy = []
+    for name, visit in visits.items():
+        files = {Path(unquote(urlsplit(url).path)) for url in visit.requests if url.startswith("file:")}
+        files = {path for path in files if "_images" not in path.parts}
+        size = sum(len(gzip.compress(path.read_bytes(), 6)) for path in files)
+        heavy += [f"{name}: {size / 1e3:.0f} kB"] if size > LARGEST_PAGE else []
+    assert not heavy, f"expected at most {LARGEST_PAGE / 1e3:.0f} kB a page: " + ", ".join(heavy)
 
 
 def test_search_finds_pages(built_book: Path, browser):
