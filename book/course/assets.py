@@ -43,6 +43,7 @@ def configure_assets(app: Sphinx, config: Config) -> None:
     config.mathjax_path = "mathjax/tex-chtml.js"
     config.mathjax3_config = MATHJAX_OPTIONS
     app.add_css_file("style.css", priority=900)
+    app.add_js_file("page.js", loading_method="defer")
 
 
 def choose_scripts(app: Sphinx, page: str, template: str, context: dict[str, Any], doctree) -> None:
@@ -50,9 +51,7 @@ def choose_scripts(app: Sphinx, page: str, template: str, context: dict[str, Any
     body = context.get("body", "")
     if WIDGET_VIEW in body:
         app.add_js_file("widgets.js", loading_method="defer")
-    if MATHEMATICS in body:
-        app.add_js_file("formulas.js", loading_method="defer")
-    else:  # Sphinx counts the pages below a page as its own
+    if MATHEMATICS not in body:  # Sphinx counts the pages below a page as its own
         files = context["script_files"]
         files[:] = [file for file in files if "mathjax" not in str(getattr(file, "filename", file))]
 
