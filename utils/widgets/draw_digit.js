@@ -123,78 +123,104 @@ function picture(width, height) {
   return canvas;
 }
 
-/** The drawing area: pointer and keyboard put ink on a transparent canvas. */
-function board(onInk, onEnd, onClear, describedBy) {
-  const canvas = make("canvas", { width: SIZE, height: SIZE, tabindex: 0, role: "application",
-    "aria-label": "Drawing area", "aria-describedby": describedBy });
-  const cursor = make("span", { class: "cw-cursor" });
-  const context = canvas.getContext("2d", { willReadFrequently: true });
-  Object.assign(context, { lineCap: "round", lineWidth: BRUSH, strokeStyle: "#fff", shadowColor: "#fff", shadowBlur: 6 });
-  let pen = null; // where the pen is while it is down
-  let at = [SIZE / 2, SIZE / 2]; // the keyboard's cursor
-  let typing = false;
-  const draw = (x, y) => {
-    context.beginPath();
-    context.moveTo(...(pen ?? [x, y]));
-    context.lineTo(x, y);
-    context.stroke();
-    pen = [x, y];
-    onInk();
-  };
-  const lift = () => { if (pen) { pen = null; typing = false; onEnd(); } showCursor(); };
-  const showCursor = () => {
-    change(cursor, { style: `left:${at[0] / 2.8}%;top:${at[1] / 2.8}%`, class: `cw-cursor${typing ? " cw-down" : ""}` });
-  };
-  const position = (event) => {
-    const box = canvas.getBoundingClientRect();
-    return [((event.clientX - box.left) / box.width) * SIZE, ((event.clientY - box.top) / box.height) * SIZE];
-  };
-  canvas.addEventListener("pointerdown", (event) => {
-    if (event.button || !event.isPrimary) return;
-    lift();
-    canvas.setPointerCapture(event.pointerId);
-    draw(...position(event));
-  });
-  canvas.addEventListener("pointermove", (event) => {
-    if (!pen || typing || !canvas.hasPointerCapture(event.pointerId)) return;
-    const parts = event.getCoalescedEvents?.() ?? [];
-    for (const part of parts.length ? parts : [event]) draw(...position(part));
-  });
-  for (const name of ["pointerup", "pointercancel"]) canvas.addEventListener(name, () => !typing && lift());
-  canvas.addEventListener("blur", lift);
-  canvas.addEventListener("keydown", (event) => {
+/** The drawing area: pointer and keyboard put white ink on a transparent canvas. */
+class Board {
+  constructor(describedBy, { onInk, onEnd, onClear }) {
+    this.canvas = make("canvas", { width: SIZE, height: SIZE, tabindex: 0, role: "application",
+      "aria-label": "Drawing area", "aria-describedby": describedBy });
+    this.cursor = make("span");
+    this.root = make("div", { class: "cw-board" }, this.canvas, this.cursor);
+    this.context = this.canvas.getContext("2d", { willReadFrequently: true });
+    Object.assign(this.context, { lineCap: "round", lineWidth: BRUSH, strokeStyle: "#fff", shadowColor: "#fff", shadowBlur: 6 });
+    Object.assign(this, { onInk, onEnd, onClear });
+    this.last = null; // where the pen is while it is down
+    this.typing = false; // whether the keyboard holds it down
+    this.at = [SIZE / 2, SIZE / 2]; // the keyboard's cursor
+    this.showCursor();
+    this.listen();
+  }
+
+  listen() {
+    const { canvas } = this;
+    canvas.addEventListener("pointerdown", (event) => {
+      if (event.button || !event.isPrimary) return;
+      this.lift();
+      canvas.setPointerCapture(event.pointerId);
+      this.draw(this.position(event));
+    });
+    canvas.addEventListener("pointermove", (event) => {
+      if (!this.last || this.typing || !canvas.hasPointerCapture(event.pointerId)) return;
+      const parts = event.getCoalescedEvents?.() ?? [];
+      for (const part of parts.length ? parts : [event]) this.draw(this.position(part));
+    });
+    for (const name of ["pointerup", "pointercancel"]) canvas.addEventListener(name, () => this.typing || this.lift());
+    canvas.addEventListener("blur", () => this.lift());
+    canvas.addEventListener("keydown", (event) => this.type(event));
+  }
+
+  type(event) {
     const step = arrow(event, 3);
     if (step) {
-      at = [clamp(at[0] + 10 * step[0], [0, SIZE]), clamp(at[1] - 10 * step[1], [0, SIZE])];
-      if (typing) draw(...at);
-      showCursor();
+      this.at = [clamp(this.at[0] + 10 * step[0], [0, SIZE]), clamp(this.at[1] - 10 * step[1], [0, SIZE])];
+      if (this.typing) this.draw(this.at);
     } else if (event.key === " ") {
       event.preventDefault();
       if (event.repeat) return;
-      if (typing) lift();
-      else { typing = true; draw(...at); showCursor(); }
-    } else if (event.key.toLowerCase() === "c" && !event.ctrlKey && !event.metaKey) onClear();
-  });
-  showCursor();
-  return {
-    root: make("div", { class: "cw-board" }, canvas, cursor),
-    pixels: () => centre(context.getImageData(0, 0, SIZE, SIZE).data),
-    /** Replace the drawing by a 28×28 picture, enlarged. */
-    show(pixels) {
-      const small = make("canvas", { width: 28, height: 28 });
-      const image = new ImageData(28, 28);
-      pixels.forEach((value, i) => image.data.set([255, 255, 255, value], 4 * i));
-      small.getContext("2d").putImageData(image, 0, 0);
-      pen = null;
-      typing = false;
-      showCursor();
-      context.clearRect(0, 0, SIZE, SIZE);
-      context.save();
-      context.shadowBlur = 0;
-      context.drawImage(small, 0, 0, SIZE, SIZE);
-      context.restore();
-    },
-  };
+      if (this.typing) this.lift();
+      else { this.lift(); this.typing = true; this.draw(this.at); }
+    } else if (event.key.toLowerCase() === "c" && !event.ctrlKey && !event.metaKey) this.onClear();
+    this.showCursor();
+  }
+
+  draw(to) {
+    this.context.beginPath();
+    this.context.moveTo(...(this.last ?? to));
+    this.context.lineTo(...to);
+    this.context.stroke();
+    this.last = to;
+    this.onInk();
+  }
+
+  lift() {
+    const drawn = this.last;
+    this.last = null;
+    this.typing = false;
+    this.showCursor();
+    if (drawn) this.onEnd();
+  }
+
+  position(event) {
+    const box = this.canvas.getBoundingClientRect();
+    return [((event.clientX - box.left) / box.width) * SIZE, ((event.clientY - box.top) / box.height) * SIZE];
+  }
+
+  showCursor() {
+    change(this.cursor, { class: this.typing ? "cw-cursor cw-down" : "cw-cursor" });
+    Object.assign(this.cursor.style, { left: `${(100 * this.at[0]) / SIZE}%`, top: `${(100 * this.at[1]) / SIZE}%` });
+  }
+
+  pixels() { return centre(this.context.getImageData(0, 0, SIZE, SIZE).data); }
+
+  /** Replace the drawing by a 28×28 picture, enlarged. */
+  show(pixels) {
+    const small = make("canvas", { width: 28, height: 28 });
+    const image = new ImageData(28, 28);
+    pixels.forEach((value, i) => image.data.set([255, 255, 255, value], 4 * i));
+    small.getContext("2d").putImageData(image, 0, 0);
+    this.last = null;
+    this.typing = false;
+    this.showCursor();
+    this.context.clearRect(0, 0, SIZE, SIZE);
+    this.context.shadowBlur = 0;
+    this.context.drawImage(small, 0, 0, SIZE, SIZE);
+    this.context.shadowBlur = 6;
+  }
+}
+
+/** A share that is not rounded to certainty. */
+function percent(value) {
+  if (value > 0.99 && value < 1) return "> 99 %";
+  return value > 0 && value < 0.01 ? "< 1 %" : `${Math.round(100 * value)} %`;
 }
 
 /** Ten labelled bars. */
@@ -210,7 +236,7 @@ function bars() {
       rows.forEach(({ fill, share, root }, digit) => {
         const value = probabilities[digit];
         fill.style.width = `${100 * value}%`;
-        share.textContent = value > 0 && value < 0.01 ? "< 1 %" : `${Math.round(100 * value)} %`;
+        share.textContent = percent(value);
         root.classList.toggle("cw-top", value > 0 && value === top);
       });
     },
@@ -243,58 +269,79 @@ function exampleButtons(examples, labels, choose) {
   });
 }
 
-export default {
-  render({ model, el }) {
-    const net = network(model);
-    const examples = bytes(model.get("examples"));
+class DigitFigure {
+  constructor(model) {
+    this.model = model;
+    this.net = network(model);
+    this.examples = bytes(model.get("examples"));
+    this.own = false; // whether a change of pixels comes from the drawing in this view
+    this.ink = perFrame(() => { this.own = true; this.set(this.board.pixels()); this.own = false; });
     const help = `cw-help-${Math.random().toString(36).slice(2)}`;
-    let own = false; // whether the change of pixels comes from this view's own drawing
-    let current = new Uint8Array(784);
-    const set = (pixels) => model.set("pixels", new DataView(Uint8Array.from(pixels).buffer));
-    const choose = (pixels) => { set(pixels); model.save_changes(); announce(); };
-    const clear = () => choose(new Uint8Array(784));
-    const speech = announcer();
-    const answer = make("p", { class: "cw-answer" });
-    const chart = bars();
-    const maps = featureMaps();
-    const seen = picture(28, 28);
-    change(seen, { role: "img", "aria-label": "What the network sees" });
+    const clear = () => this.choose(new Uint8Array(784));
+    this.board = new Board(help, {
+      onInk: this.ink, onClear: clear, onEnd: () => { this.ink.now(); model.save_changes(); this.announce(); },
+    });
+    this.seen = picture(28, 28);
+    change(this.seen, { role: "img", "aria-label": "The drawing as the network sees it" });
+    this.answer = make("p", { class: "cw-answer" });
+    this.chart = bars();
+    this.maps = featureMaps();
+    this.speech = announcer();
+    this.root = this.layout(help, clear);
+    const forget = watch(model, ["pixels"], () => this.show());
+    this.stop = () => { forget(); this.ink.cancel(); this.speech.stop(); };
+    this.show();
+  }
 
-    const ink = perFrame(() => { own = true; set(area.pixels()); own = false; });
-    const area = board(ink, () => { ink.now(); model.save_changes(); announce(); }, clear, help);
-    const announce = () => speech.say(answer.textContent);
-
-    function show() {
-      const view = model.get("pixels");
-      current = view?.byteLength ? bytes(view) : examples.length ? examples.subarray(0, 784) : new Uint8Array(784);
-      const { logits, maps: first } = net(current);
-      const blank = current.every((value) => !value);
-      const probabilities = blank ? logits.map(() => 0) : softmax(logits);
-      const best = probabilities.indexOf(Math.max(...probabilities));
-      answer.replaceChildren(...(blank ? ["Draw a digit from 0 to 9."] : ["The network says ", make("strong", {}, String(best)), ` (${Math.round(100 * probabilities[best])} %)`]));
-      chart.show(probabilities);
-      seen.show(Array.from(current, (value) => value / 255));
-      if (first) maps.show(first);
-      if (!own) area.show(current);
-    }
-
+  layout(help, clear) {
     const button = make("button", { type: "button", class: "cw-button" }, "Clear");
     button.addEventListener("click", clear);
-    const choices = exampleButtons(examples, model.get("labels"), choose);
-    el.append(make("div", { class: "cw cw-draw", role: "group", "aria-label": "Draw a digit" },
-      make("div", { class: "cw-desk" }, area.root,
-        make("div", { class: "cw-side" },
-          make("figure", { class: "cw-seen" }, seen, make("figcaption", {}, "What the network sees")), button)),
-      make("div", { class: "cw-result" }, answer, chart.root),
+    const choices = exampleButtons(this.examples, this.model.get("labels"), (pixels) => this.choose(pixels));
+    const row = (name, ...content) => make("div", { class: "cw-row" }, make("span", {}, name), ...content);
+    return make("div", { class: "cw cw-draw", role: "group", "aria-label": "Draw a digit" },
+      this.board.root,
+      make("div", { class: "cw-result" }, make("div", { class: "cw-seen" }, this.seen, this.answer), this.chart.root),
       make("div", { class: "cw-wide" },
-        ...(choices.length ? [make("div", { class: "cw-row" }, make("span", {}, "Test digits"), make("div", { class: "cw-tray" }, ...choices))] : []),
-        make("div", { class: "cw-row" }, make("span", {}, "First layer"), maps.root),
+        row(choices.length ? "Test digits" : "", make("div", { class: "cw-tray" }, ...choices, button)),
+        row("First layer", this.maps.root),
         make("p", { class: "cw-help", id: help }, "Draw with mouse, pen or finger. Keyboard: arrow keys move the cursor, ",
           make("kbd", {}, "Space"), " lowers and lifts the pen, ", make("kbd", {}, "C"), " clears.")),
-      speech.node));
-    el.logits = (pixels) => net(pixels).logits;
-    const forget = watch(model, ["pixels"], show);
-    show();
-    return () => { forget(); ink.cancel(); speech.stop(); delete el.logits; };
+      this.speech.node);
+  }
+
+  set(pixels) { this.model.set("pixels", new DataView(Uint8Array.from(pixels).buffer)); }
+
+  choose(pixels) {
+    this.ink.cancel(); // a drawing that is not yet read must not come after this
+    this.set(pixels);
+    this.model.save_changes();
+    this.announce();
+  }
+
+  announce() { this.speech.say(this.answer.textContent); }
+
+  show() {
+    const view = this.model.get("pixels");
+    const shown = view?.byteLength ? bytes(view) : this.examples.slice(0, 784);
+    const pixels = shown.length ? shown : new Uint8Array(784);
+    const { logits, maps } = this.net(pixels);
+    const blank = pixels.every((value) => !value);
+    const probabilities = blank ? logits.map(() => 0) : softmax(logits);
+    const best = probabilities.indexOf(Math.max(...probabilities));
+    this.answer.replaceChildren(...(blank ? ["Draw a digit from 0 to 9."]
+      : ["The network sees this and says ", make("strong", {}, String(best)), ` (${percent(probabilities[best])})`]));
+    this.chart.show(probabilities);
+    this.seen.show(Array.from(pixels, (value) => value / 255));
+    if (maps) this.maps.show(maps);
+    if (!this.own) this.board.show(pixels);
+  }
+}
+
+export default {
+  render({ model, el }) {
+    const figure = new DigitFigure(model);
+    el.append(figure.root);
+    el.logits = (pixels) => figure.net(pixels).logits; // for tests: 784 bytes, no centring
+    return () => { figure.stop(); delete el.logits; };
   },
 };

@@ -22,12 +22,19 @@ def round_range(centre: float, half: float) -> tuple[float, float]:
     return float((middle - reach) * step), float((middle + reach) * step)
 
 
+def round_inside(value: float, limits: tuple[float, float]) -> float:
+    """The value rounded to a 120th of the range, and moved into it."""
+    step = (limits[1] - limits[0]) / 120
+    return min(max(round(round(value / step) * step, 12), limits[0]), limits[1])
+
+
 class LineAndLoss(CourseWidget):
     """Data with the line ŷ = wx + b beside its mean squared error over (w, b); everything moves together.
 
     Traits (all can be set and read from Python): ``xs``, ``ys``, ``w``, ``b``, ``w_range``,
     ``b_range``, ``one_parameter`` (the line is ŷ = wx, and ``b`` is kept but not used) and
-    ``show_optimum`` (mark the least-squares solution).
+    ``show_optimum`` (mark the least-squares solution). New points of another number go in together:
+    ``with figure.hold_sync(), figure.hold_trait_notifications(): figure.xs, figure.ys = xs, ys``.
     """
 
     _esm = read_module("shared", "plot", "line_and_loss")
@@ -46,8 +53,8 @@ class LineAndLoss(CourseWidget):
         xs: Sequence[float] = (1.0, 2.0, 3.0),
         ys: Sequence[float] = (2.0, 4.0, 6.0),
         *,
-        w: float = 1.0,
-        b: float = 0.0,
+        w: float | None = None,
+        b: float | None = None,
         one_parameter: bool = False,
         show_optimum: bool = False,
         w_range: tuple[float, float] | None = None,
@@ -58,8 +65,8 @@ class LineAndLoss(CourseWidget):
         Args:
             xs: (n,) numbers, at least two of them different.
             ys: (n,) numbers.
-            w: slope at the start, inside ``w_range``.
-            b: intercept at the start, inside ``b_range``.
+            w: slope at the start, inside ``w_range``; by default about half the best slope.
+            b: intercept at the start, inside ``b_range``; by default about the best one.
             one_parameter: start with the line through the origin, ŷ = wx.
             show_optimum: start with the least-squares solution marked.
             w_range: lowest and highest slope; by default round numbers about the best slope.
@@ -74,15 +81,17 @@ class LineAndLoss(CourseWidget):
         slope, intercept = fit_line(xs, ys)
         height = (max(*ys, 0.0) - min(*ys, 0.0)) or 1.0  # all y may be 0
         steepness = max(abs(slope), height / max(abs(x) for x in xs))
+        w_range = w_range or round_range(slope, 1.5 * steepness)
+        b_range = b_range or round_range(intercept, 0.5 * height)
         super().__init__(
             xs=xs,
             ys=ys,
-            w=w,
-            b=b,
+            w=round_inside(slope / 2, w_range) if w is None else w,
+            b=round_inside(intercept, b_range) if b is None else b,
             one_parameter=one_parameter,
             show_optimum=show_optimum,
-            w_range=w_range or round_range(slope, 1.5 * steepness),
-            b_range=b_range or round_range(intercept, 0.5 * height),
+            w_range=w_range,
+            b_range=b_range,
         )
 
     @staticmethod

@@ -19,7 +19,7 @@ function panel(name, xRange, yRange, xName, yName) {
   inside.append(ground);
   svg.append(inside);
   const grid = (range, place, vertical) => {
-    const step = niceStep(range[1] - range[0], 5);
+    const step = niceStep(range[1] - range[0], 6);
     const digits = Math.max(0, -Math.floor(Math.log10(step) + 1e-9));
     for (let i = Math.ceil(range[0] / step - 1e-9); i * step <= range[1] + 1e-9 * step; i++) {
       const at = place(i * step);
@@ -43,7 +43,7 @@ function panel(name, xRange, yRange, xName, yName) {
   return { svg, inside, ground, marks, x, y, atX, atY, xRange, yRange };
 }
 
-/** A path through points given in values; NaN-free, drawn in the panel's coordinates. */
+/** The path through points given as values. */
 function trace({ x, y }, points) {
   return "M" + points.map(([u, v]) => `${x(u).toFixed(1)} ${y(v).toFixed(1)}`).join("L");
 }
