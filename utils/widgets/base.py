@@ -27,6 +27,11 @@ class CourseWidget(anywidget.AnyWidget):
 
     _css = (HERE / "style.css").read_text(encoding="utf-8")
 
+    def values_with(self, proposal: dict, *names: str) -> list:
+        """Values of the named traits as they would be with traitlets' proposal, for a validator."""
+        proposed = {proposal["trait"].name: proposal["value"]}
+        return [proposed.get(name, getattr(self, name)) for name in names]
+
 
 def check_finite(name: str, values: Sequence[float]) -> None:
     """Raise traitlets.TraitError unless every value is a finite number: JSON has no NaN."""

@@ -125,7 +125,9 @@ class DrawDigit(CourseWidget):
             out = copy.deepcopy(model).cpu().float()(torch.zeros(1, 1, 28, 28))
         if out.shape != (1, 10):
             raise ValueError(f"expected logits (1, 10) for an image (1, 1, 28, 28), got {tuple(out.shape)}")
-        pictures = np.zeros((0, 28, 28), np.uint8) if examples is None else np.asarray(torch.as_tensor(examples).cpu())
+        if examples is None:
+            examples = torch.zeros(0, 28, 28, dtype=torch.uint8)
+        pictures = torch.as_tensor(examples).cpu().numpy()
         if pictures.dtype != np.uint8 or pictures.shape[1:] not in ((28, 28), (1, 28, 28)):
             raise ValueError(f"expected examples (n, 28, 28) uint8, got {pictures.shape} {pictures.dtype}")
         return cls(
@@ -139,9 +141,10 @@ class DrawDigit(CourseWidget):
 
     @traitlets.validate("mean", "std")
     def _validate_scale(self, proposal: dict) -> float:
-        check_finite("mean and std", (self.mean, self.std))
-        if self.std <= 0:
-            raise traitlets.TraitError(f"expected std above 0, got {self.std}")
+        mean, std = self.values_with(proposal, "mean", "std")
+        check_finite("mean and std", (mean, std))
+        if std <= 0:
+            raise traitlets.TraitError(f"expected std above 0, got {std}")
         return proposal["value"]
 
     @traitlets.validate("pixels")
@@ -152,9 +155,10 @@ class DrawDigit(CourseWidget):
 
     @traitlets.validate("examples", "labels")
     def _validate_examples(self, proposal: dict) -> bytes | list[int]:
-        if len(self.examples) != PIXELS * len(self.labels) or not all(0 <= d <= 9 for d in self.labels):
+        examples, labels = self.values_with(proposal, "examples", "labels")
+        if len(examples) != PIXELS * len(labels) or not all(0 <= digit <= 9 for digit in labels):
             raise traitlets.TraitError(
                 "expected 28×28 bytes and a label in 0..9 for each example, "
-                f"got {len(self.examples) / PIXELS:g} examples and labels {self.labels}"
+                f"got {len(examples) / PIXELS:g} examples and labels {labels}"
             )
         return proposal["value"]

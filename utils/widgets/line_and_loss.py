@@ -105,13 +105,13 @@ class LineAndLoss(CourseWidget):
 
     @traitlets.validate("xs", "ys")
     def _validate_points(self, proposal: dict) -> list[float]:
-        self._check_points(self.xs, self.ys)
+        self._check_points(*self.values_with(proposal, "xs", "ys"))
         return proposal["value"]
 
     @traitlets.validate("w", "b", "w_range", "b_range")
     def _validate_parameters(self, proposal: dict) -> float | tuple[float, float]:
         for name in ("w", "b"):
-            value, (low, high) = getattr(self, name), getattr(self, f"{name}_range")
+            value, (low, high) = self.values_with(proposal, name, f"{name}_range")
             check_finite(f"{name} and {name}_range", (value, low, high))
             if not low < high or not low <= value <= high:
                 raise traitlets.TraitError(
