@@ -1,0 +1,424 @@
+"""The interactive figures in a real browser, from a file, made live by the page's own loader."""
+
+import base64
+import json
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from axe_playwright_python.sync_playwright import Axe
+from ipywidgets.embed import embed_data
+from torch import nn
+
+from utils.widgets import DrawDigit, LineAndLoss
+
+LOADER = (Path(__file__).resolve().parents[1] / "book" / "static" / "widgets.js").as_uri()
+STATE = re.compile(r'<script type="application/vnd\.jupyter\.widget-state\+json">(.*?)</script>', re.S)
+PAGE = """<!doctype html><html lang="en" data-theme="light"><head><meta charset="utf-8"><title>Figures</title>
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<style>html { --pst-color-background: #fff }
+html[data-theme=dark] { --pst-color-background: #121212; color: #fff }
+body { margin: 16px; background: var(--pst-color-background) }</style>
+<script>var before = Object.keys(window)</script></head><body><main><h1>Figures</h1>VIEWS</main>
+<script type="application/vnd.jupyter.widget-state+json">STATE</script>
+<script defer src="LOADER"></script></body></html>"""
+
+
+def write_page(path: Path, widgets: list, spoil=None) -> str:
+    """A page as myst-nb writes it: the saved state once, and a script for each view; returns its address.
+
+    ``spoil`` may change the saved state (model id -> model) before it is written.
+    """
+    data = embed_data(views=widgets, drop_defaults=False)
+    state = json.loads(json.dumps(data["manager_state"]))
+    if spoil:
+        spoil(state["state"])
+    kind = "application/vnd.jupyter.widget-view+json"
+    views = [f'<div><script type="{kind}">{json.dumps(view)}</script></div>' for view in data["view_specs"]]
+    page = PAGE.replace("LOADER", LOADER).replace("VIEWS", "".join(views))
+    path.write_text(page.replace("STATE", json.dumps(state).replace("</", "<\\/")), encoding="utf-8")
+    return path.as_uri()
+
+
+class Session:
+    """A page that keeps what went wrong on it, and every address it asked for."""
+
+    def __init__(self, browser, **options):
+        self.context = browser.new_context(**options)
+        self.page = self.context.new_page()
+        self.faults, self.requests = [], []
+        self.page.on("console", lambda message: self.faults.append(message.text))
+        self.page.on("pageerror", lambda error: self.faults.append(str(error)))
+        self.page.on("request", lambda request: self.requests.append(request.url))
+
+    def open(self, address: str, ready: str = ".cw"):
+        self.page.goto(address)
+        self.page.wait_for_selector(ready)
+        return self.page
+
+
+@pytest.fixture
+def session(browser):
+    """Opens sessions; at the end no page may have logged anything or asked another host."""
+    made = []
+
+    def start(**options) -> Session:
+        made.append(Session(browser, **{"viewport": {"width": 732, "height": 900}} | options))
+        return made[-1]
+
+    yield start
+    for one in made:
+        one.context.close()
+        assert one.faults == [], "the console must stay empty"
+        assert all(re.match("file:|blob:|data:", url) for url in one.requests), one.requests
+
+
+def network(seed: int) -> nn.Sequential:
+    """Chapter 15's shape for an even seed; for an odd one padding, odd sizes and no bias."""
+    torch.manual_seed(seed)
+    if seed % 2 == 0:
+        first = [
+            nn.Conv2d(1, 10, 5),
+            nn.MaxPool2d(2),
+            nn.ReLU(),
+            nn.Conv2d(10, 20, 5),
+            nn.MaxPool2d(2),
+            nn.ReLU(),
+        ]
+        return nn.Sequential(*first, nn.Flatten(), nn.Linear(320, 10))
+    first = [
+        nn.Conv2d(1, 3, (3, 6), padding=(2, 1), bias=False),
+        nn.ReLU(),
+        nn.MaxPool2d(2),
+        nn.Conv2d(3, 5, 4),
+    ]
+    return nn.Sequential(
+        *first, nn.MaxPool2d(2), nn.Flatten(), nn.Linear(5 * 6 * 4, 16), nn.ReLU(), nn.Linear(16, 10)
+    )
+
+
+def digits(count: int) -> torch.Tensor:
+    """Crosses and rings, (count, 28, 28) uint8: enough like digits for the drawing area."""
+    rows, columns = np.mgrid[0:28, 0:28] - 13.5
+    radii = np.linspace(5, 10, count)[:, None, None]
+    return torch.from_numpy((255 * (abs(np.hypot(rows, columns) - radii) < 1.5)).astype(np.uint8))
+
+
+def draw_digit(seed: int = 0) -> DrawDigit:
+    return DrawDigit.from_model(network(seed), examples=digits(3), labels=[0, 6, 9])
+
+
+def page_logits(page, pixels: torch.Tensor) -> torch.Tensor:
+    """What the figure's own network computes for (n, 28, 28) bytes: (n, 10)."""
+    script = "rows => rows.map(row => document.querySelector('.cw-draw').parentElement.logits(row))"
+    return torch.tensor(page.evaluate(script, pixels.reshape(-1, 784).tolist()))
+
+
+def error_shown(page, figure: int = 0) -> float:
+    return float(page.locator(".cw-total strong").nth(figure).inner_text())
+
+
+def value_of(page, name: str) -> float:
+    return float(page.get_by_role("slider", name=name, exact=True).first.get_attribute("aria-valuenow"))
+
+
+def drag(page, locator, dx: float, dy: float) -> None:
+    box = locator.bounding_box()
+    x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+    page.mouse.move(x, y)
+    page.mouse.down()
+    page.mouse.move(x + dx / 2, y + dy / 2, steps=3)
+    page.mouse.move(x + dx, y + dy, steps=3)
+    page.mouse.up()
+    page.wait_for_timeout(50)
+
+
+def touch(page, points: list[tuple[float, float]]) -> None:
+    """One finger that goes down at the first point, moves through the others and leaves."""
+    client = page.context.new_cdp_session(page)
+    for i, (x, y) in enumerate(points):
+        kind = "touchMove" if i else "touchStart"
+        client.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": [{"x": x, "y": y}]})
+    client.send("Input.dispatchTouchEvent", {"type": "touchEnd", "touchPoints": []})
+    page.wait_for_timeout(100)
+
+
+def test_line_shows_the_chapters_numbers(session, tmp_path):
+    page = session().open(write_page(tmp_path / "p.html", [LineAndLoss(w=1, one_parameter=True)]))
+    assert error_shown(page) == 4.67
+    slope = page.get_by_label("Slope w").and_(page.locator("input"))
+    for w, error in [(0, 18.67), (2, 0), (3, 4.67)]:
+        slope.fill(str(w))
+        page.wait_for_timeout(50)
+        assert error_shown(page) == error and value_of(page, "Slope w") == w
+    assert page.get_by_label("Intercept b").and_(page.locator("input")).is_hidden()
+    page.get_by_label("w only (b = 0)").uncheck()
+    page.get_by_label("Intercept b").and_(page.locator("input")).fill("-3")
+    page.wait_for_timeout(50)
+    assert error_shown(page) == pytest.approx(
+        np.mean([(3 * x - 3 - 2 * x) ** 2 for x in (1, 2, 3)]), abs=0.006
+    )
+    assert page.locator("tbody tr").count() == 3
+
+
+def test_line_by_keyboard(session, tmp_path):
+    page = session().open(write_page(tmp_path / "p.html", [LineAndLoss(w=1, b=0)]))
+    page.get_by_role("slider", name="Slope w").first.focus()
+    page.keyboard.press("ArrowUp")
+    page.keyboard.press("Shift+ArrowRight")
+    page.get_by_role("slider", name="Intercept b").first.focus()
+    page.keyboard.press("ArrowDown")
+    page.get_by_role("slider", name="Point on the loss").focus()
+    page.keyboard.press("Shift+ArrowLeft")
+    page.keyboard.press("ArrowUp")
+    page.keyboard.press("ArrowUp")
+    page.wait_for_timeout(50)
+    step = 0.05
+    assert value_of(page, "Slope w") == pytest.approx(1 + step + 10 * step - 10 * step)
+    assert value_of(page, "Intercept b") == pytest.approx(-step + 2 * step)
+    for _ in range(40):
+        page.keyboard.press("Shift+ArrowRight")
+    page.wait_for_timeout(50)
+    assert value_of(page, "Slope w") == 5, "the slope stops at the end of its range"
+    page.get_by_role("slider", name="Slope w").first.focus()
+    stops = []
+    for _ in range(7):
+        stops.append(page.evaluate("document.activeElement.ariaLabel ?? document.activeElement.type"))
+        page.keyboard.press("Tab")
+    assert stops == ["Slope w", "Intercept b", "Point on the loss", "range", "range", "checkbox", "checkbox"]
+
+
+def test_line_by_mouse_and_finger(session, tmp_path):
+    address = write_page(tmp_path / "p.html", [LineAndLoss(w=1, b=0)])
+    page = session().open(address)
+    drag(page, page.get_by_role("slider", name="Intercept b").first.locator(".cw-knob"), 0, -40)
+    assert value_of(page, "Intercept b") > 0.5
+    drag(page, page.get_by_role("slider", name="Slope w").first.locator(".cw-knob"), 0, -40)
+    assert 1.2 < value_of(page, "Slope w") < 2
+    ground = page.locator(".cw-high").bounding_box()
+    page.mouse.click(ground["x"] + ground["width"] / 2, ground["y"] + ground["height"] / 2)
+    page.wait_for_timeout(50)
+    assert (value_of(page, "Slope w"), value_of(page, "Intercept b")) == pytest.approx((2, 0), abs=0.11)
+
+    page = session(has_touch=True, is_mobile=True, viewport={"width": 375, "height": 1100}).open(address)
+    box = page.get_by_role("slider", name="Intercept b").first.locator(".cw-knob").bounding_box()
+    x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+    touch(page, [(x, y), (x, y - 20), (x, y - 40)])
+    assert value_of(page, "Intercept b") > 0.5
+    assert page.evaluate("scrollY") == 0, "dragging a handle must not scroll the page"
+    ground = page.locator(".cw-high").bounding_box()
+    page.touchscreen.tap(ground["x"] + ground["width"] * 0.75, ground["y"] + ground["height"] / 2)
+    page.wait_for_timeout(50)
+    assert value_of(page, "Slope w") == pytest.approx(3.5, abs=0.11)
+
+
+def test_line_optimum_and_other_data(session, tmp_path):
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=60)
+    y = 150 + 40 * x + 30 * rng.normal(size=60)
+    page = session().open(write_page(tmp_path / "p.html", [LineAndLoss(x, y, w=20, b=100)]))
+    assert error_shown(page) == round(np.mean((y - 20 * x - 100) ** 2))
+    assert page.locator(".cw-cross").is_hidden()
+    page.get_by_label("Show the least-squares solution").check()
+    page.wait_for_timeout(50)
+    assert page.locator(".cw-cross").is_visible() and page.locator("table").count() == 0
+
+
+def test_views_of_one_model_stay_in_step(session, tmp_path):
+    figure, drawing = LineAndLoss(), draw_digit()
+    page = session().open(write_page(tmp_path / "p.html", [figure, figure, drawing, drawing]))
+    page.get_by_label("Slope w").and_(page.locator("input")).nth(1).fill("2")
+    page.get_by_label("Example 2: a 6").nth(1).click()
+    page.wait_for_timeout(50)
+    assert error_shown(page, 0) == error_shown(page, 1) == 0
+    answers = page.locator(".cw-bars").all_inner_texts()
+    boards = page.evaluate("[...document.querySelectorAll('.cw-board canvas')].map(c => c.toDataURL())")
+    assert answers[0] == answers[1] and boards[0] == boards[1]
+
+
+@pytest.mark.parametrize("seed", [0, 1])
+def test_digit_logits_equal_torchs(session, tmp_path, seed):
+    page = session().open(write_page(tmp_path / "p.html", [draw_digit(seed)]))
+    pixels = torch.randint(
+        0, 256, (20, 28, 28), dtype=torch.uint8, generator=torch.Generator().manual_seed(seed)
+    )
+    with torch.no_grad():
+        expected = network(seed)(((pixels / 255 - 0.1307) / 0.3081)[:, None])
+    assert (page_logits(page, pixels) - expected).abs().max() < 1e-4
+
+
+def test_digit_drawn_by_mouse_keyboard_and_finger(session, tmp_path):
+    address = write_page(tmp_path / "p.html", [draw_digit()])
+    page = session().open(address)
+    answer, board = page.locator(".cw-answer"), page.locator(".cw-board canvas")
+    first = answer.inner_text()
+    assert "says" in first, "the first example is shown before anything is drawn"
+    page.get_by_role("button", name="Clear").click()
+    assert answer.inner_text() == "Draw a digit from 0 to 9."
+    assert set(page.locator(".cw-share").all_inner_texts()) == {"0 %"}
+    drag(page, board, 60, 60)
+    assert "says" in answer.inner_text()
+    page.wait_for_timeout(500)
+    assert page.locator("[aria-live=polite]").inner_text() == answer.inner_text()
+    board.focus()
+    page.keyboard.press("c")
+    assert "Draw a digit" in answer.inner_text()
+    page.keyboard.press("Space")
+    for _ in range(6):
+        page.keyboard.press("ArrowDown")
+    assert page.locator(".cw-down").is_visible()
+    page.keyboard.press("Space")
+    assert "says" in answer.inner_text() and page.locator(".cw-down").count() == 0
+    page.keyboard.press("c")
+
+    phone = session(has_touch=True, is_mobile=True, viewport={"width": 375, "height": 700}).open(address)
+    phone.get_by_role("button", name="Clear").tap()
+    phone.evaluate("scrollTo(0, 0)")
+    box = phone.locator(".cw-board canvas").bounding_box()
+    touch(phone, [(box["x"] + 150, box["y"] + 60 + 20 * i) for i in range(9)])
+    assert "says" in phone.locator(".cw-answer").inner_text()
+    assert phone.evaluate("scrollY") == 0, "drawing must not scroll the page"
+
+
+def test_digit_is_brought_to_the_form_of_mnist(session, tmp_path):
+    """A line drawn in a corner: 20 pixels high, ink in the middle, edges soft."""
+    page = session().open(write_page(tmp_path / "p.html", [draw_digit()]))
+    page.get_by_role("button", name="Clear").click()
+    box = page.locator(".cw-board canvas").bounding_box()
+    page.mouse.move(box["x"] + 30, box["y"] + 30)
+    page.mouse.down()
+    page.mouse.move(box["x"] + 30, box["y"] + 150, steps=8)
+    page.mouse.up()
+    page.wait_for_timeout(50)
+    seen = page.evaluate("""() => {
+        const context = document.querySelector('.cw-seen canvas').getContext('2d');
+        return Array.from(context.getImageData(0, 0, 28, 28).data).filter((_, i) => i % 4 === 0) }""")
+    seen = np.array(seen).reshape(28, 28)
+    rows, columns = np.nonzero(seen > 20)
+    assert 19 <= np.ptp(rows) + 1 <= 21 and np.ptp(columns) + 1 <= 6
+    centre = [(seen.sum(axis) * (np.arange(28) + 0.5)).sum() / seen.sum() for axis in (0, 1)]
+    assert centre == pytest.approx([14, 14], abs=0.6)
+    assert seen.max() > 240 and ((seen > 20) & (seen < 230)).sum() > 10
+
+
+def test_theme_motion_and_accessibility(session, tmp_path):
+    one = session(reduced_motion="reduce")
+    figures = [LineAndLoss(show_optimum=True), LineAndLoss(one_parameter=True), draw_digit()]
+    page = one.open(write_page(tmp_path / "p.html", figures))
+    knob = "getComputedStyle(document.querySelector('.cw-knob')).fill"
+    light = page.evaluate(knob)
+    for theme in ("light", "dark"):
+        page.evaluate("theme => document.documentElement.dataset.theme = theme", theme)
+        for width in (732, 375):
+            page.set_viewport_size({"width": width, "height": 900})
+            assert page.evaluate("document.documentElement.scrollWidth") <= width
+            found = Axe().run(page, options={"resultTypes": ["violations"]})
+            assert found.violations_count == 0, found.generate_report()
+    assert page.evaluate(knob) != light, "the figure follows a switch of the theme"
+    assert (
+        page.evaluate("getComputedStyle(document.querySelector('.cw-bar span')).transitionProperty") == "none"
+    )
+    small = page.evaluate("""() => Math.min(
+        ...[...document.querySelectorAll('.cw text, .cw p, .cw span, .cw td')]
+        .filter(e => e.textContent.trim() && e.getBoundingClientRect().width > 1).map(e => {
+          const scale = e.ownerSVGElement ? Math.hypot(e.getScreenCTM().a, e.getScreenCTM().b) : 1;
+          return scale * parseFloat(getComputedStyle(e).fontSize) }))""")
+    assert small >= 11, f"text of {small:.1f} px at 375 px"
+    added = page.evaluate(
+        "Object.keys(window).filter(name => !before.includes(name) && name !== 'before' && name !== 'axe')"
+    )
+    assert added == [], "the loader and the figures put nothing into the page's globals"
+
+
+def test_loader_says_what_is_wrong_in_place(session, tmp_path):
+    broken, lost, whole = LineAndLoss(), LineAndLoss(), LineAndLoss()
+
+    def spoil(state):
+        state[broken.model_id]["state"]["_esm"] = "export default { render() { throw new Error('no ink') } }"
+        del state[lost.model_id]
+
+    page = session().open(write_page(tmp_path / "p.html", [broken, lost, whole], spoil))
+    alerts = page.locator(".widget-live[role=alert]").all_inner_texts()
+    assert "no ink" in alerts[0] and "its state is not in the page" in alerts[1] and len(alerts) == 2
+    assert page.evaluate("document.querySelectorAll('style').length") == 2, "one style sheet for all figures"
+
+
+@pytest.mark.parametrize("figure", [LineAndLoss, draw_digit], ids=["LineAndLoss", "DrawDigit"])
+def test_cleanup_stops_listening(session, tmp_path, figure):
+    widget = figure()
+    page = session().open(write_page(tmp_path / "p.html", [widget]))
+    left = page.evaluate(
+        """async () => {
+          const saved = JSON.parse(document.querySelector('script[type*="widget-state"]').textContent).state;
+          const { state, buffers = [] } = Object.values(saved).find((model) => model.state._esm);
+          for (const { path, data } of buffers)
+            state[path[0]] = new DataView(Uint8Array.from(atob(data), (c) => c.charCodeAt(0)).buffer);
+          const blob = new Blob([state._esm], { type: "text/javascript" });
+          const module = await import(URL.createObjectURL(blob));
+          const listening = [];
+          const model = { get: (name) => state[name], set() {}, save_changes() {},
+            on: (name, callback) => listening.push([name, callback]),
+            off(name, callback) {
+              listening.splice(listening.findIndex((one) => one[0] === name && one[1] === callback), 1);
+            } };
+          const cleanup = module.default.render({ model, el: document.createElement("div") });
+          const during = listening.length;
+          cleanup();
+          return [during, listening.length];
+        }"""
+    )
+    assert left[0] > 0 and left[1] == 0
+
+
+def widget_pages(book: Path) -> list[Path]:
+    return [p for p in sorted(book.rglob("*.html")) if "vnd.jupyter.widget-view+json" in p.read_text("utf-8")]
+
+
+def test_every_figure_of_the_book_is_live(session, built_book):
+    pages = widget_pages(built_book)
+    if not pages:
+        pytest.skip("no built page holds an interactive figure yet")
+    one = session()
+    for path in pages:
+        page = one.open(path.as_uri())
+        views = page.locator('script[type*="widget-view"]').count()
+        assert page.locator(".widget-live > .cw").count() == views, f"{path.name}: a figure is not live"
+
+
+def test_chapters_network_gives_torchs_logits_on_test_digits(session, built_book):
+    """The trained weights are read back from the page and run by torch on the same digits."""
+    data = pytest.importorskip("utils.data", reason="utils.data is not there yet")
+    path = built_book / "chapters" / "convnets" / "first-cnn.html"
+    if path not in widget_pages(built_book):
+        pytest.skip("the chapter first-cnn is not built yet")
+    saved = json.loads(STATE.search(path.read_text("utf-8"))[1])["state"].values()
+    drawn = next(model for model in saved if "layers" in model["state"])
+    buffer = next(b["data"] for b in drawn["buffers"] if b["path"] == ["weights"])
+    model = rebuild(
+        drawn["state"]["layers"], torch.frombuffer(bytearray(base64.b64decode(buffer)), dtype=torch.float32)
+    )
+    _, (images, labels) = data.mnist()
+    with torch.no_grad():
+        expected = model(((images[:200] / 255 - drawn["state"]["mean"]) / drawn["state"]["std"])[:, None])
+    page = session().open(path.as_uri(), ".cw-draw")
+    logits = page_logits(page, images[:200])
+    assert (logits - expected).abs().max() < 1e-4
+    assert (logits.argmax(1) == labels[:200]).float().mean() > 0.97, "the page's network is the trained one"
+
+
+def rebuild(layers: list[dict], weights: torch.Tensor) -> nn.Sequential:
+    """The torch module that a figure's descriptions and weights stand for."""
+    made = []
+    for layer in layers:
+        if layer["type"] == "conv":
+            sizes = {"kernel_size": tuple(layer["kernel"]), "padding": tuple(layer["padding"])}
+            made.append(nn.Conv2d(layer["inputs"], layer["outputs"], **sizes))
+        elif layer["type"] == "linear":
+            made.append(nn.Linear(layer["inputs"], layer["outputs"]))
+        else:
+            made.append({"pool": nn.MaxPool2d(2), "relu": nn.ReLU(), "flatten": nn.Flatten()}[layer["type"]])
+    model = nn.Sequential(*made)
+    nn.utils.vector_to_parameters(weights, model.parameters())
+    return model
