@@ -115,7 +115,7 @@ def checkout(folder: Path, revision: str) -> None:
 
 
 def main(revision: str) -> None:
-    """Turn the fresh clone that this file lies in, ``course.part``, into ``course``; remove it if that fails."""
+    """Turn the clone that this file lies in, ``course.part``, into ``course``; remove it if that fails."""
     part = Path(__file__).resolve().parent.parent
     if part.name != "course.part":  # someone's own copy of the course, which is not ours to rename or remove
         sys.exit(f"expected to be run by a notebook's setup cell, in course.part; this is {part}")
