@@ -43,6 +43,7 @@ ENVIRONMENT = {
     "PYTHONHASHSEED": "0",
     "TQDM_DISABLE": "1",
 }
+WIDGET_TEXT = "An interactive figure."  # in place of an object's address, or of all its state
 TERMINAL_COLOURS = re.compile(r"\x1b\[[0-9;]*m")
 
 
@@ -62,6 +63,7 @@ def run(notebook: NotebookNode, folder: Path, name: str) -> None:
         timeout=CELL_SECONDS,
         kernel_name="python3",
         record_timing=False,
+        extra_arguments=["--IPKernelApp.log_level=ERROR"],
         coalesce_streams=True,  # otherwise the outputs depend on how fast the kernel flushes
         resources={"metadata": {"path": str(folder)}},
         on_cell_execute=lambda cell, cell_index: now.update(cell=cell),
@@ -112,6 +114,7 @@ def keep_viewed_widgets(notebook: NotebookNode) -> None:
     for output in outputs:
         if WIDGET_VIEW in output.get("data", {}):
             output.data[WIDGET_VIEW] = rename(output.data[WIDGET_VIEW], kept)
+            output.data["text/plain"] = WIDGET_TEXT
     notebook.metadata["widgets"] = {WIDGET_STATE: rename(widgets, kept)}
 
 
@@ -148,15 +151,15 @@ def execute(path: Path, root: Path = ROOT) -> float:
     start = time.perf_counter()
     run(notebook, path.parent, name)
     seconds = time.perf_counter() - start
+    clean(notebook)
     faults = [
         f"{name}: {cell_place(notebook, cell)} {fault}" for cell, fault in output_faults(notebook, root)
     ]
     counts = [cell.execution_count for cell in code_cells(notebook)]
     if counts != list(range(1, len(counts) + 1)):
-        faults.append(f"{name}: the cells are not counted 1 to {len(counts)}: is a code cell empty?")
+        faults.append(f"{name}: the code cells are not counted 1 to {len(counts)}: is a code cell empty?")
     if faults:
         raise NotebookFailed("\n".join(faults))
-    clean(notebook)
     write(path, notebook)
     return seconds
 

@@ -21,6 +21,7 @@ METADATA = {
     "language_info": {"name": "python"},
 }
 CELL_METADATA = {"tags", "mystnb"}
+MEMORY_ADDRESS = re.compile(r" at 0x[0-9a-f]{6,}")
 WARNING = re.compile(r"\b\w*Warning: |warnings\.warn\(")
 MACHINE_PATH = re.compile(
     r"/home/\w|/root/|/Users/\w|/tmp/\w|/var/folders/|[A-Za-z]:\\+Users\\|site-packages"
@@ -107,6 +108,11 @@ def output_faults(notebook: NotebookNode, root: Path = ROOT) -> Iterator[tuple[N
             for text in output_texts(output):
                 if found := WARNING.search(text):
                     yield cell, f"shows a warning: {text[found.start() : found.start() + 160]!r}"
+                if MEMORY_ADDRESS.search(text):
+                    yield (
+                        cell,
+                        "shows an object's address: display the object's content, or end the line with ;",
+                    )
                 path = next((p for p in here if len(p) > 3 and p in text), None)
                 if path or (found := MACHINE_PATH.search(text)):
                     yield cell, f"shows a path of this machine: {path or found.group()!r}"

@@ -70,6 +70,7 @@ def test_two_runs_are_byte_identical_and_clean(tmp_path: Path) -> None:
     assert [cell.id for cell in notebook.cells] == ["title", "code-0", "code-1", "code-2"]
     assert all(set(cell.metadata) <= {"tags"} for cell in notebook.cells)
     assert cells[2].outputs[0].text == "1 foundations\n"
+    assert cells[1].outputs[-1].data["text/plain"] == "An interactive figure."
     state = notebook.metadata.widgets[notebooks.WIDGET_STATE]["state"]
     shown = cells[1].outputs[-1].data[notebooks.WIDGET_VIEW]["model_id"]
     assert state[shown]["state"]["value"] == 3
@@ -85,6 +86,7 @@ def test_two_runs_are_byte_identical_and_clean(tmp_path: Path) -> None:
         ("import sys; print('late', file=sys.stderr)", "writes to stderr: 'late'"),
         ("import warnings; warnings.warn('old')", "UserWarning"),
         ("print('FutureWarning: this changes')", "shows a warning"),
+        ("object()", "shows an object's address"),
         ("import os; print(os.getcwd())", "shows a path of this machine"),
         ("import os; os.kill(os.getpid(), 9)", "the kernel died"),
         ("import time; time.sleep(60)", "runs longer than"),
