@@ -108,7 +108,9 @@ function centre(alpha) {
       if (u >= 0 && u < 28 && v >= 0 && v < 28) sums[v * 28 + u] += alpha[(y * SIZE + x) * 4 + 3];
     }
   }
-  return Uint8Array.from(sums, (sum) => Math.min(255, Math.round(sum / scale ** 2)));
+  // Drawn pixels that fall into one of the 28: they differ by one from the next, which would show as stripes.
+  const count = (i, middle) => [i - 13, i - 14].map((j) => Math.ceil(j * scale + middle / mass - 0.5)).reduce((a, b) => a - b);
+  return Uint8Array.from(sums, (sum, i) => Math.round(sum / (count(i % 28, mx) * count(i / 28 | 0, my))));
 }
 
 /** A small canvas that shows grey values in [0, 1], white on black. */

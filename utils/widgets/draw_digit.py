@@ -73,6 +73,20 @@ def pack_weights(layers: Sequence[nn.Module]) -> bytes:
     return np.concatenate(parts).astype("<f4").tobytes() if parts else b""
 
 
+def pack_pictures(pictures: Tensor | np.ndarray | None) -> bytes:
+    """(n, 28, 28) or (n, 1, 28, 28) uint8 as bytes, picture after picture; none gives no bytes.
+
+    Raises:
+        ValueError: if shape or type are others.
+    """
+    if pictures is None:
+        return b""
+    array = torch.as_tensor(pictures).cpu().numpy()
+    if array.dtype != np.uint8 or array.shape[1:] not in ((28, 28), (1, 28, 28)):
+        raise ValueError(f"expected pictures (n, 28, 28) uint8, got {array.shape} {array.dtype}")
+    return array.tobytes()
+
+
 class DrawDigit(CourseWidget):
     """A drawing area, and the probabilities that a network computes in the page while one draws.
 
@@ -125,17 +139,12 @@ class DrawDigit(CourseWidget):
             out = copy.deepcopy(model).cpu().float()(torch.zeros(1, 1, 28, 28))
         if out.shape != (1, 10):
             raise ValueError(f"expected logits (1, 10) for an image (1, 1, 28, 28), got {tuple(out.shape)}")
-        if examples is None:
-            examples = torch.zeros(0, 28, 28, dtype=torch.uint8)
-        pictures = torch.as_tensor(examples).cpu().numpy()
-        if pictures.dtype != np.uint8 or pictures.shape[1:] not in ((28, 28), (1, 28, 28)):
-            raise ValueError(f"expected examples (n, 28, 28) uint8, got {pictures.shape} {pictures.dtype}")
         return cls(
             layers=described,
             weights=pack_weights(layers),
             mean=mean,
             std=std,
-            examples=pictures.tobytes(),
+            examples=pack_pictures(examples),
             labels=[int(label) for label in labels],
         )
 

@@ -22,6 +22,14 @@ def round_range(centre: float, half: float) -> tuple[float, float]:
     return float((middle - reach) * step), float((middle + reach) * step)
 
 
+def default_ranges(xs: Sequence[float], ys: Sequence[float]) -> list[tuple[float, float]]:
+    """Ranges of slope and intercept about the least-squares line, wide enough to see a bad line too."""
+    slope, intercept = fit_line(xs, ys)
+    height = (max(*ys, 0.0) - min(*ys, 0.0)) or 1.0  # all y may be 0
+    steepness = max(abs(slope), height / max(abs(x) for x in xs))
+    return [round_range(slope, 1.5 * steepness), round_range(intercept, 0.5 * height)]
+
+
 def round_inside(value: float, limits: tuple[float, float]) -> float:
     """The value rounded to a 120th of the range, and moved into it."""
     step = (limits[1] - limits[0]) / 120
@@ -79,20 +87,12 @@ class LineAndLoss(CourseWidget):
         xs, ys = [float(x) for x in xs], [float(y) for y in ys]
         self._check_points(xs, ys)
         slope, intercept = fit_line(xs, ys)
-        height = (max(*ys, 0.0) - min(*ys, 0.0)) or 1.0  # all y may be 0
-        steepness = max(abs(slope), height / max(abs(x) for x in xs))
-        w_range = w_range or round_range(slope, 1.5 * steepness)
-        b_range = b_range or round_range(intercept, 0.5 * height)
-        super().__init__(
-            xs=xs,
-            ys=ys,
-            w=round_inside(slope / 2, w_range) if w is None else w,
-            b=round_inside(intercept, b_range) if b is None else b,
-            one_parameter=one_parameter,
-            show_optimum=show_optimum,
-            w_range=w_range,
-            b_range=b_range,
-        )
+        near_w, near_b = default_ranges(xs, ys)
+        w_range, b_range = w_range or near_w, b_range or near_b
+        w = round_inside(slope / 2, w_range) if w is None else w
+        b = round_inside(intercept, b_range) if b is None else b
+        modes = {"one_parameter": one_parameter, "show_optimum": show_optimum}
+        super().__init__(xs=xs, ys=ys, w=w, b=b, w_range=w_range, b_range=b_range, **modes)
 
     @staticmethod
     def _check_points(xs: Sequence[float], ys: Sequence[float]) -> None:
