@@ -1,5 +1,6 @@
 """The script that makes .venv, driven with stand-ins for python and pip, and the lock's agreement."""
 
+import importlib.util
 import os
 import re
 import shutil
@@ -10,6 +11,8 @@ import time
 from pathlib import Path
 
 import pytest
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 
 ROOT = Path(__file__).parent.parent
 TOOLS = "sh awk cat cmp cp df dirname grep head mkdir mv rm sed sleep touch uname".split()
@@ -239,3 +242,77 @@ def test_two_runs_at_once_make_one_environment(course: Course):
     outputs = [run.communicate(timeout=20)[0] for run in runs]
     assert [run.returncode for run in runs] == [0, 0, 0], outputs
     assert course.pip_runs == 1 and sum("waiting" in output for output in outputs) == 2
+
+
+def lock_script():
+    """scripts/lock.py as a module."""
+    spec = importlib.util.spec_from_file_location("lock", ROOT / "scripts/lock.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def requirements() -> tuple[dict[str, list[str]], dict[str, str]]:
+    """The sections of requirements.in and the entries of requirements.txt."""
+    lock = lock_script()
+    wanted = lock.sections((ROOT / "requirements.in").read_text(encoding="utf-8"))
+    return wanted, lock.entries((ROOT / "requirements.txt").read_text(encoding="utf-8"))
+
+
+def test_every_direct_dependency_is_pinned_in_the_lock():
+    wanted, locked = requirements()
+    pins = [Requirement(entry) for entry in locked]
+    for requirement in (Requirement(item) for items in wanted.values() for item in items):
+        name = canonicalize_name(requirement.name)
+        versions = [str(pin.specifier) for pin in pins if canonicalize_name(pin.name) == name]
+        assert versions, f"{name} is in requirements.in but not in requirements.txt: run make lock"
+        for version in versions:
+            fits = requirement.specifier.contains(version.removeprefix("=="))
+            assert fits, f"requirements.in asks for {requirement}, the lock has {version}: run make lock"
+
+
+def test_every_entry_of_the_lock_is_exact_and_hashed():
+    _, locked = requirements()
+    for entry, block in locked.items():
+        assert re.fullmatch(r"==[^,*]+", str(Requirement(entry).specifier)), f"{entry}: not one version"
+        assert "--hash=sha256:" in block, f"{entry}: no hash"
+
+
+def test_the_lock_names_its_command_and_no_path():
+    text = (ROOT / "requirements.txt").read_text(encoding="utf-8")
+    assert "make lock" in text.splitlines()[1]
+    assert not re.search(r"file:|/tmp|find-links|index-url|\.in -o", text)
+
+
+def test_every_direct_dependency_has_a_reason():
+    for line in (ROOT / "requirements.in").read_text(encoding="utf-8").splitlines():
+        assert not line or line.startswith("#") or re.search(r"\S +# \S", line), f"say why: {line}"
+
+
+def test_newest_drops_the_holds_of_run_and_test_only():
+    text = "## run: a\ntorch==1.0  # why\n## book: b\nsphinx==7\n## test: c\npytest==9\n## alone: d\nd2l==1\n"
+    expected = "## run: a\ntorch  # why\n## book: b\nsphinx==7\n## test: c\npytest\n## alone: d\nd2l==1\n"
+    assert lock_script().without_holds(text) == expected
+
+
+@pytest.mark.parametrize("text", ["torch\n## run: a\n", "## run: a\ntorch\n", "## run: a\n## extra: b\n"])
+def test_sections_that_are_not_the_four_are_refused(text: str):
+    with pytest.raises(ValueError, match="expected"):
+        lock_script().sections(text)
+
+
+def test_binder_takes_torch_for_cpus_and_the_rest_from_the_lock(tmp_path: Path):
+    calls = tmp_path / "calls"
+    (tmp_path / "python").write_text(f'#!/bin/sh\nprintf "%s " "$@" >>{calls}\necho >>{calls}\n')
+    (tmp_path / "python").chmod(0o755)
+    subprocess.run(
+        ["bash", "binder/postBuild"],
+        check=True,
+        cwd=ROOT,
+        env={"PATH": f"{tmp_path}:{os.environ['PATH']}"},
+    )
+    first, second = calls.read_text().splitlines()
+    pins = {Requirement(entry).name: str(Requirement(entry).specifier) for entry in requirements()[1]}
+    assert f"torch{pins['torch']}+cpu torchvision{pins['torchvision']}+cpu" in first
+    assert "install_missing" in second and "requirements.txt" not in first
+    assert (ROOT / "binder/runtime.txt").read_text().strip() == "python-3.11"
