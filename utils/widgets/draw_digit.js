@@ -221,8 +221,8 @@ class Board {
 
 /** A share that is not rounded to certainty. */
 function percent(value) {
-  if (value > 0.99 && value < 1) return "> 99 %";
-  return value > 0 && value < 0.01 ? "< 1 %" : `${Math.round(100 * value)} %`;
+  if (value > 0.99 && value < 1) return ">\u00a099\u00a0%";
+  return value > 0 && value < 0.01 ? "<\u00a01\u00a0%" : `${Math.round(100 * value)}\u00a0%`;
 }
 
 /** Ten labelled bars. */
