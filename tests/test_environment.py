@@ -171,6 +171,15 @@ def test_too_little_disk_space_names_both_numbers(course: Course):
     assert output.count("\n") == 1 and not (course.root / ".venv").exists() and course.pip_runs == 0
 
 
+@pytest.mark.parametrize(("free", "setting"), [(12 * 2**20, "1"), (40 * 2**20, "unset")])
+def test_pip_keeps_a_cache_only_where_there_is_room(course: Course, free: int, setting: str):
+    course.tool("uname", "#!/bin/sh\necho Linux\n")
+    course.tool("df", f"#!/bin/sh\necho Header\necho '/dev/disk 9 9 {free}  80% /'\n")
+    course.pip('echo "${PIP_NO_CACHE_DIR:-unset}"')
+    assert course.run()[0] == 0
+    assert (course.root / ".cache/environment.log").read_text().strip() == setting
+
+
 HASHES = """ERROR: THESE PACKAGES DO NOT MATCH THE HASHES FROM THE REQUIREMENTS FILE. If you have updated
     torch==1.0 from https://host/torch.whl (from -r requirements.txt (line 1)):
         Expected sha256 00"""
