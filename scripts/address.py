@@ -14,16 +14,16 @@ import yaml
 from notebooks import ROOT, STAMP, chapter_name, code_cells, digest, is_stale, read, write
 
 SETUP_CELL = """\
-# Find the course's helpers, utils/. A notebook opened alone, as on Colab, fetches the course first.
+# Find the course's helpers (utils/); opened alone, as on Colab, fetch the course first.
 import sys
 from pathlib import Path
 
 COURSE, REVISION = "", "main"  # written by `make address`
-root = next((up for up in (".", "..", "../..") if Path(up, "utils/device.py").exists()), "course")
+root = next((u for u in (".", "..", "../..") if Path(u, "utils/device.py").exists()), "course")
 if COURSE and not Path(root).exists():
     !git -c core.askpass=true clone -q --depth 1 {COURSE} course.part \\
         && "{sys.executable}" course.part/utils/colab.py {REVISION}
-assert Path(root).exists(), "utils/ is neither here nor fetched: open this notebook inside the whole course."
+assert Path(root).exists(), "utils/ is not here: open this notebook inside the whole course."
 sys.path.insert(0, str(Path(root).resolve()))"""
 URL = re.compile(r"(https|file)://[\w.:/~%+-]+")  # nothing that a shell would read as more than a word
 REVISION = re.compile(r"\w[\w./-]*")

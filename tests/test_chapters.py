@@ -22,7 +22,6 @@ from notebooks import CELL_METADATA, METADATA, WIDGET_VIEW, code_cells, digest, 
 
 CODE_LINES, SETUP_LINES, EXERCISES, BULLETS = 25, 10, 3, 5
 GLANCE = ("Time", "Data", "Builds on", "Mirrors")
-FORBIDDEN_WORDS = re.compile(r"\b(simply|obviously|just)\b", re.IGNORECASE)
 DIRECTIVE = re.compile(
     r"^(?P<fence>[`:]{3,})\{(?P<name>(?:exercise|solution)(?:-start|-end)?)\} *(?P<argument>[^\n]*)\n"
     r"(?P<body>.*?)^(?P=fence)[ \t]*$",
@@ -256,13 +255,6 @@ def it_ends_with_summary_and_references(chapter: Chapter) -> Iterator[str]:
         yield chapter.say(summary, f"has a `## Summary` of {bullets} bullets, expected 1 to {BULLETS}")
 
 
-def words_are_plain(chapter: Chapter) -> Iterator[str]:
-    for cell in chapter.notebook.cells:
-        text = cell.source if cell.cell_type == "markdown" else str(cell.metadata.get("mystnb", ""))
-        if found := FORBIDDEN_WORDS.search(re.sub(r"`[^`\n]*`", "", text)):
-            yield chapter.say(cell, f"says {found.group()!r}: leave the word out")
-
-
 RULES: list[Rule] = [
     outputs_belong_to_the_code,
     cells_are_counted,
@@ -280,7 +272,6 @@ RULES: list[Rule] = [
     cells_are_short,
     code_runs_anywhere,
     it_ends_with_summary_and_references,
-    words_are_plain,
 ]
 NAMES = [notebooks.chapter_name(path) for path in notebooks.toc_notebooks()]
 
@@ -466,8 +457,6 @@ BROKEN: list[tuple[str, Callable[[NotebookNode], None], str]] = [
     ("it_ends_with_summary_and_references", remove(11), "end with `## References`"),
     ("it_ends_with_summary_and_references", replace(7, "## Summary", "## End"), "0 bullets"),
     ("it_ends_with_summary_and_references", replace(7, "- Two is two.", "- Two.\n" * 6), "6 bullets"),
-    ("words_are_plain", replace(6, "Move", "Simply move"), "leave the word out"),
-    ("words_are_plain", mystnb(4, "figure", caption="It obviously rises."), "leave the word out"),
 ]  # fmt: skip
 
 

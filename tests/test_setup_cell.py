@@ -174,7 +174,7 @@ def test_alone_with_no_address_it_says_what_to_do(reader: Reader) -> None:
     done = reader.run("")
     assert done.returncode == 1
     assert (
-        "AssertionError: utils/ is neither here nor fetched: open this notebook inside the whole"
+        "AssertionError: utils/ is not here: open this notebook inside the whole"
         in done.stdout
     )
     assert "fatal" not in done.stdout and reader.left() == []
@@ -184,7 +184,7 @@ def test_a_wrong_address_leaves_nothing(reader: Reader, tmp_path: Path) -> None:
     done = reader.run((tmp_path / "nowhere").as_uri())
     assert done.returncode == 1
     assert "nowhere' does not appear to be a git repository" in done.stdout
-    assert "utils/ is neither here nor fetched" in done.stdout
+    assert "utils/ is not here" in done.stdout
     assert reader.left() == []
 
 
