@@ -37,6 +37,7 @@ bench: setup ## time the training loop beside its peers
 	@$(PYTHON_RUN) benchmarks/train_loop.py
 
 address: setup ## write the repository's address everywhere: URL=https://... [REVISION=tag or commit]
+	@test -n "$(URL)" || { echo "address: say which, as in make address URL=https://..." >&2; exit 1; }
 	@$(PYTHON_RUN) scripts/address.py $(URL) $(REVISION)
 
 lock: setup ## requirements.in to requirements.txt; LOCK=--upgrade or LOCK=--newest for newer versions
