@@ -12,7 +12,7 @@ def check_answer(answer: Callable, cases: Iterable[tuple[tuple, Any, str]], tole
     Args:
         answer: the function that the reader fills in. While it returns ``...`` it counts as not answered.
         cases: (arguments, expected value, hint). The hint says what such a case is about; it is printed when
-            the answer to it is wrong. Expected values are numbers, tensors, arrays, strings or tuples of them.
+            the answer is wrong. Expected values are numbers, tensors, arrays, strings or tuples of them.
         tolerance: largest absolute difference between numbers.
 
     Returns:
@@ -24,7 +24,8 @@ def check_answer(answer: Callable, cases: Iterable[tuple[tuple, Any, str]], tole
         try:
             value = answer(*arguments)
         except Exception as error:
-            print(f"{answer.__name__}{_short(arguments)} raises {type(error).__name__}: {error}\nHint: {hint}")
+            print(f"{answer.__name__}{_short(arguments)} raises {type(error).__name__}: {error}")
+            print(f"Hint: {hint}")
             return False
         if value is ...:
             print(f"{answer.__name__}: not answered yet")
@@ -39,12 +40,13 @@ def check_answer(answer: Callable, cases: Iterable[tuple[tuple, Any, str]], tole
 
 
 def _equal(value: Any, expected: Any, tolerance: float) -> bool:
-    if isinstance(expected, (str, bool)):
-        return value == expected
+    if isinstance(expected, str):
+        return isinstance(value, str) and value == expected
     if isinstance(expected, tuple):
         same_length = isinstance(value, (tuple, list)) and len(value) == len(expected)
-        return same_length and all(_equal(v, e, tolerance) for v, e in zip(value, expected))
+        return same_length and all(_equal(v, e, tolerance) for v, e in zip(value, expected, strict=True))
     try:
+        value = value.cpu() if isinstance(value, torch.Tensor) else value
         got, want = (torch.as_tensor(x, dtype=torch.float64) for x in (value, expected))
     except (TypeError, ValueError, RuntimeError):
         return False
