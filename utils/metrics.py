@@ -38,7 +38,7 @@ class Mean:
 
     def add(self, value: Tensor, count: int) -> None:
         """Add the mean ``value`` (a scalar) of a batch of ``count`` examples."""
-        self.total = self.total + value.detach() * count
+        self.total = self.total + value.detach().float() * count  # a sum in bfloat16 soon stops growing
         self.count += count
 
     def item(self) -> float:
