@@ -1,4 +1,4 @@
-"""One look for all figures: colours told apart in greyscale, text at least 9 pt, SVG that prints the same twice."""
+"""One look for all figures: colours told apart in greyscale, text at least 9 pt, the same SVG twice."""
 
 from collections.abc import Sequence
 
@@ -60,7 +60,8 @@ def image_grid(
     """Pictures in rows and columns.
 
     Args:
-        images: (n, height, width) grey or (n, 3, height, width) RGB, of any range (each scaled to its own).
+        images: (n, height, width) grey or (n, 3, height, width) RGB. Grey pictures may be of any range (each
+            is scaled to its own), RGB ones are bytes or lie in [0, 1].
         titles: n short texts, above the pictures.
         columns: pictures a row.
         cmap: for grey pictures; the default draws MNIST's ink dark on light paper.
@@ -70,14 +71,16 @@ def image_grid(
         ValueError: if the shape is another, or the number of titles differs.
     """
     array = np.asarray(images.detach().cpu() if isinstance(images, Tensor) else images)
-    if array.ndim not in (3, 4) or (array.ndim == 4 and array.shape[1] != 3):
-        raise ValueError(f"expected images (n, height, width) or (n, 3, height, width), got {array.shape}")
+    if array.ndim not in (3, 4) or (array.ndim == 4 and array.shape[1] != 3) or len(array) == 0:
+        shapes = "(n, height, width) or (n, 3, height, width)"
+        raise ValueError(f"expected at least one image, {shapes}, got {array.shape}")
     if titles is not None and len(titles) != len(array):
         raise ValueError(f"expected {len(array)} titles, got {len(titles)}")
     columns = min(columns, len(array))
     rows = -(-len(array) // columns)
     size = size or WIDTH / columns
-    figure, axes = plt.subplots(rows, columns, figsize=(size * columns, (size + (0.2 if titles else 0)) * rows))
+    height = size if titles is None else size + 0.2
+    figure, axes = plt.subplots(rows, columns, figsize=(size * columns, height * rows))
     for i, axis in enumerate(np.atleast_1d(axes).flat):
         axis.axis("off")
         if i < len(array):
@@ -87,7 +90,9 @@ def image_grid(
     return figure
 
 
-def heat_map(axis: Axes, matrix: np.ndarray, rows: str, columns: str, *, empty_diagonal: bool = False) -> None:
+def heat_map(
+    axis: Axes, matrix: np.ndarray, rows: str, columns: str, *, empty_diagonal: bool = False
+) -> None:
     """A matrix of counts as coloured squares with the numbers written in them.
 
     Args:
@@ -105,7 +110,8 @@ def heat_map(axis: Axes, matrix: np.ndarray, rows: str, columns: str, *, empty_d
     for (i, j), value in np.ndenumerate(matrix):
         if value:
             dark = not np.isnan(shown[i, j]) and shown[i, j] > half
-            axis.text(j, i, int(value), ha="center", va="center", fontsize=9, color="white" if dark else "black")
+            color = "white" if dark else "black"
+            axis.text(j, i, int(value), ha="center", va="center", fontsize=9, color=color)
     axis.set(xlabel=columns, ylabel=rows, xticks=range(matrix.shape[1]), yticks=range(matrix.shape[0]))
     axis.spines[:].set_visible(False)
 
