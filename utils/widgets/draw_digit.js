@@ -80,13 +80,6 @@ function network(model) {
   };
 }
 
-function softmax(logits) {
-  const top = Math.max(...logits);
-  const powers = logits.map((value) => Math.exp(value - top));
-  const sum = powers.reduce((total, value) => total + value, 0);
-  return powers.map((value) => value / sum);
-}
-
 /** MNIST's form: longer side 20 pixels, area-averaged, centre of mass in the middle of 28×28. */
 function centre(alpha) {
   let [mass, mx, my] = [0, 0, 0];
@@ -217,12 +210,6 @@ class Board {
     this.context.drawImage(small, 0, 0, SIZE, SIZE);
     this.context.shadowBlur = 6;
   }
-}
-
-/** A share that is not rounded to certainty. */
-function percent(value) {
-  if (value > 0.99 && value < 1) return ">\u00a099\u00a0%";
-  return value > 0 && value < 0.01 ? "<\u00a01\u00a0%" : `${Math.round(100 * value)}\u00a0%`;
 }
 
 /** Ten labelled bars. */

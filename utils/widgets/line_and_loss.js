@@ -3,7 +3,6 @@
 const FEW = 6; // up to so many points, squares and terms are shown one by one
 
 const mean = (values) => values.reduce((sum, value) => sum + value, 0) / values.length;
-const italic = (text) => make("i", {}, text);
 const slanted = (text) => make("svg:tspan", { "font-style": "italic" }, text);
 const places = (step) => Math.max(0, Math.ceil(-Math.log10(step) - 1e-9));
 

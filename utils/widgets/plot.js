@@ -1,4 +1,4 @@
-// Panels with axes, handles and sliders, for figures that plot.
+// Panels with axes and handles, for figures that plot.
 
 /** A round step (1, 2 or 5 times a power of ten) that divides span into about count parts. */
 function niceStep(span, count) {
@@ -75,23 +75,4 @@ function handle(where, name, { move, nudge }) {
         "aria-valuemin": low, "aria-valuemax": high, "aria-valuetext": text });
     },
   };
-}
-
-/** A labelled range input with its value beside it. */
-function slider(name, onInput) {
-  const input = make("input", { type: "range" });
-  const value = make("span", { class: "cw-value", "aria-hidden": "true" });
-  input.addEventListener("input", () => onInput(input.valueAsNumber));
-  return {
-    root: make("div", { class: "cw-slider" }, make("label", {}, make("span", {}, ...name), input), value),
-    limit([min, max], step) { change(input, { min, max, step }); },
-    show(number, text) { input.value = number; value.textContent = text; },
-  };
-}
-
-/** A labelled checkbox. */
-function checkbox(name, onChange) {
-  const input = make("input", { type: "checkbox" });
-  input.addEventListener("change", () => onChange(input.checked));
-  return { input, root: make("label", { class: "cw-check" }, input, make("span", {}, ...name)) };
 }

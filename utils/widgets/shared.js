@@ -19,6 +19,7 @@ function change(node, attributes) {
   }
 }
 
+const italic = (text) => make("i", {}, text);
 const clamp = (value, [low, high]) => Math.min(high, Math.max(low, value));
 const snap = (value, step) => Number((Math.round(value / step) * step).toPrecision(12));
 
@@ -64,4 +65,39 @@ function arrow(event, times = 10) {
   if (x === undefined || event.ctrlKey || event.metaKey || event.altKey) return null;
   event.preventDefault();
   return [x * far, y * far];
+}
+
+/** A labelled range input with its value beside it. */
+function slider(name, onInput) {
+  const input = make("input", { type: "range" });
+  const value = make("span", { class: "cw-value", "aria-hidden": "true" });
+  input.addEventListener("input", () => onInput(input.valueAsNumber));
+  return {
+    input,
+    root: make("div", { class: "cw-slider" }, make("label", {}, make("span", {}, ...name), input), value),
+    limit([min, max], step) { change(input, { min, max, step }); },
+    show(number, text) { input.value = number; value.textContent = text; },
+  };
+}
+
+/** A labelled checkbox. */
+function checkbox(name, onChange) {
+  const input = make("input", { type: "checkbox" });
+  input.addEventListener("change", () => onChange(input.checked));
+  return { input, root: make("label", { class: "cw-check" }, input, make("span", {}, ...name)) };
+}
+
+/** Probabilities of logits; the largest is taken off first, so that no exponential overflows. */
+function softmax(logits) {
+  const top = Math.max(...logits);
+  const powers = logits.map((value) => Math.exp(value - top));
+  const sum = powers.reduce((total, value) => total + value, 0);
+  return powers.map((value) => value / sum);
+}
+
+/** A share in percent that is not rounded to none or to all. */
+function percent(value, digits = 0) {
+  const [unit, text] = [10 ** (-2 - digits), (share) => `${format(100 * share, digits)}\u00a0%`];
+  if (value > 1 - unit && value < 1) return `>\u00a0${text(1 - unit)}`;
+  return value > 0 && value < unit ? `<\u00a0${text(unit)}` : text(value);
 }

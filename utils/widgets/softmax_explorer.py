@@ -11,7 +11,8 @@ class SoftmaxExplorer(CourseWidget):
     """A few logits on sliders, what the exponential makes of each, and the softmax probabilities.
 
     Traits (all can be set and read from Python): ``labels``, ``logits`` in [-5, 5], one for each label,
-    and ``temperature`` in [0.1, 10], by which the logits are divided.
+    and ``temperature`` in [0.1, 10], by which the logits are divided. Classes of another number go in
+    together: ``with figure.hold_sync(), figure.hold_trait_notifications(): figure.labels, figure.logits = ...``.
     """
 
     _esm = read_module("shared", "softmax_explorer")
@@ -24,30 +25,30 @@ class SoftmaxExplorer(CourseWidget):
         """Show the logits.
 
         Args:
-            labels: (n,) names of the classes, two or more.
+            labels: (n,) short names of the classes, 2 to 10 of them.
             logits: (n,) numbers in [-5, 5].
             temperature: in [0.1, 10].
 
         Raises:
-            traitlets.TraitError: if lengths differ, there are fewer than two classes, or a number lies
+            traitlets.TraitError: if lengths differ, there are not 2 to 10 classes, or a number lies
                 outside its range.
         """
-        self._check(list(labels), list(logits), temperature)
-        super().__init__(labels=list(labels), logits=list(logits), temperature=temperature)
+        super().__init__(labels=list(labels), logits=[float(z) for z in logits], temperature=temperature)
 
-    @staticmethod
-    def _check(labels: Sequence[str], logits: Sequence[float], temperature: float) -> None:
-        check_finite("logits and temperature", (*logits, temperature))
-        if len(labels) != len(logits) or len(labels) < 2:
+    @traitlets.validate("labels", "logits")
+    def _validate_classes(self, proposal: dict) -> list[str] | list[float]:
+        labels, logits = self.values_with(proposal, "labels", "logits")
+        check_finite("logits", logits)
+        if len(labels) != len(logits) or not 2 <= len(labels) <= 10:
             raise traitlets.TraitError(
-                f"expected a logit for each of two or more labels, got {labels} and {logits}"
+                f"expected 2 to 10 labels and a logit for each, got labels={labels} and logits={logits}"
             )
-        if any(abs(z) > 5 for z in logits) or not 0.1 <= temperature <= 10:
-            raise traitlets.TraitError(
-                f"expected logits in [-5, 5] and a temperature in [0.1, 10], got {logits} and {temperature}"
-            )
+        if any(abs(z) > 5 for z in logits):
+            raise traitlets.TraitError(f"expected logits in [-5, 5], got {logits}")
+        return proposal["value"]
 
-    @traitlets.validate("labels", "logits", "temperature")
-    def _validate(self, proposal: dict) -> list | float:
-        self._check(self.labels, self.logits, self.temperature)
+    @traitlets.validate("temperature")
+    def _validate_temperature(self, proposal: dict) -> float:
+        if not 0.1 <= proposal["value"] <= 10:  # also refuses NaN
+            raise traitlets.TraitError(f"expected a temperature in [0.1, 10], got {proposal['value']}")
         return proposal["value"]
