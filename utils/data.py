@@ -19,7 +19,7 @@ import torch
 from filelock import FileLock
 from PIL import Image
 from platformdirs import user_cache_dir
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load, save_file
 from torch import Tensor
 
 CACHE_VARIABLE = "COURSE_CACHE"
@@ -64,7 +64,8 @@ class Batches:
             ValueError: if lengths differ, there is no example, or the batch size is not positive.
         """
         if len(inputs) != len(targets) or len(inputs) == 0:
-            raise ValueError(f"expected as many inputs as targets, at least one; got {len(inputs)} and {len(targets)}")
+            n, m = len(inputs), len(targets)
+            raise ValueError(f"expected as many inputs as targets, at least one; got {n} and {m}")
         if batch_size < 1:
             raise ValueError(f"expected a batch size of at least 1, got {batch_size}")
         self.inputs, self.targets, self.batch_size = inputs, targets, batch_size
@@ -107,8 +108,8 @@ def package_file(package: str, relative: str) -> Path:
     for folder in folders:
         if (Path(folder) / relative).is_file():
             return Path(folder) / relative
-    what = f"no file {relative} in package {package!r}" if folders else f"package {package!r} is not installed"
-    raise FileNotFoundError(f"{what}; requirements.txt names the versions that the course reads its data from")
+    missing = f"file {relative} in package {package!r}" if folders else f"package {package!r}"
+    raise FileNotFoundError(f"there is no {missing}; requirements.txt names what the course needs")
 
 
 def cached(name: str, source: Path, build: Callable[[Path], dict[str, Tensor]]) -> dict[str, Tensor]:
@@ -125,9 +126,10 @@ def cached(name: str, source: Path, build: Callable[[Path], dict[str, Tensor]]) 
     seal = path.with_suffix(".sha256")
     with FileLock(path.with_suffix(".lock")):
         if path.exists() and seal.exists():
-            if hashlib.sha256(path.read_bytes()).hexdigest() == seal.read_text():
-                return load_file(path)
-            warnings.warn(f"{path} does not match its digest: it is made again from {source.name}", stacklevel=3)
+            content = path.read_bytes()
+            if hashlib.sha256(content).hexdigest().encode() == seal.read_bytes():
+                return load(content)
+            warnings.warn(f"{path} does not match its digest: made again from {source.name}", stacklevel=3)
         tensors = build(source)
         part = path.with_suffix(".part")
         save_file(tensors, part)
@@ -152,7 +154,7 @@ class _ArrayUnpickler(pickle.Unpickler):
 
 
 def _parse_mnist(source: Path) -> dict[str, Tensor]:
-    """The pickle holds three parts of float32 pixels that are bytes / 256; join the first two, as published."""
+    """The pickle has three parts, of float32 pixels (bytes / 256); the first two were published as one."""
     with gzip.open(source) as file:
         parts = _ArrayUnpickler(file, encoding="latin1").load()
     images = [torch.from_numpy(np.rint(x * 256).astype(np.uint8).reshape(-1, 28, 28)) for x, _ in parts]

