@@ -13,6 +13,7 @@ from sphinx.util.docutils import SphinxDirective
 LOGGER = logging.getLogger(__name__)
 KINDS = {"cpu": "CPU", "cuda": "GPU", "mps": "Apple GPU"}
 ALWAYS_SHOWN = ("cpu", "cuda")
+BENCH = "bench-cpu.json"
 Experiments = dict[str, dict[str, dict]]  # experiment to device kind to record
 
 
@@ -85,6 +86,33 @@ def link_to(chapter: str, text: str) -> nodes.Node:
     return link
 
 
+def bench_section(path: Path) -> list[nodes.section]:
+    """The table of `make bench`, as benchmarks/train_loop.py wrote it; nothing if it was never run."""
+    if not path.exists():
+        return []
+    try:
+        report = json.loads(path.read_text(encoding="utf8"))
+        machine, rows = report["machine"], []
+        for row in report["rows"]:
+            ratio = "{median:.2f} ({low:.2f} to {high:.2f})".format(**row["ratio"])
+            seconds = [f"{row[name]:.2f} s" for name in ("median_seconds", "median_cpu_seconds")]
+            rows.append([row["name"], ratio, *seconds, format_value("accuracy", row["test_accuracy"])])
+        text = (
+            f"One epoch of the first convolutional network on {report['digits']:,} digits, in batches of "
+            f"{report['batch_size']}. Medians of {report['repeats']} rounds, in which the ways take turns. "
+            f"The ratio is wall time over the bare loop's, with the lowest and the highest round. Written by "
+            f"make bench on {machine['processor']} ({machine['device_name']}), {report['date']}."
+        )
+    except (ValueError, KeyError, TypeError) as error:
+        LOGGER.warning("results: expected a report of make bench in %s: %r", path, error, type="course")
+        return []
+    label = "results-bench"
+    section = nodes.section("", nodes.title("", "The training loop"), ids=[label], names=[label])
+    section += make_table(["Way", "Ratio", "Wall time", "CPU time", "Test accuracy"], rows)
+    section += nodes.paragraph("", text, classes=["recorded"])
+    return [section]
+
+
 class CourseResults(SphinxDirective):
     """Every record of the folder ``results``: a section a chapter, with a table."""
 
@@ -92,6 +120,7 @@ class CourseResults(SphinxDirective):
         folder = Path(self.env.srcdir) / "results"
         for kind in KINDS:
             self.env.note_dependency(str(folder / f"{kind}.json"))
+        self.env.note_dependency(str(folder / BENCH))
         records = read_records(folder)
         kinds = [kind for kind in KINDS if kind in ALWAYS_SHOWN or records[kind]]
         made: list[nodes.Node] = [
@@ -104,7 +133,8 @@ class CourseResults(SphinxDirective):
             for record in records[kind]:
                 chapter = chapters.setdefault(record["chapter"], {})
                 chapter.setdefault(record["experiment"], {})[kind] = record
-        return made + [self.make_section(name, chapters[name], kinds) for name in chapters]
+        made += [self.make_section(name, chapters[name], kinds) for name in chapters]
+        return made + bench_section(folder / BENCH)
 
     def make_section(self, chapter: str, found: Experiments, kinds: list[str]) -> nodes.section:
         """The section of a chapter: its table, a link to it, and where and when it was recorded."""
