@@ -1,4 +1,4 @@
-"""Recorded results: written by the notebooks when they are executed for the record, read by the results page."""
+"""Recorded results: notebooks that are executed for the record write them, the results page reads them."""
 
 import datetime
 import json
@@ -51,12 +51,13 @@ def record(
         notes: the figures of the study notes for the same names of metrics, where they give any.
 
     Raises:
-        ValueError: if a metric is missing or not finite, or ``notes`` names a metric that ``metrics`` lacks.
+        ValueError: if there is no metric, a figure is not finite, or ``notes`` has a name of its own.
     """
     notes = notes or {}
-    wrong = [name for name, value in metrics.items() if not math.isfinite(value)]
-    if not metrics or wrong or not set(notes) <= set(metrics):
-        raise ValueError(f"expected finite metrics, and notes on the same names; got {metrics} and {notes}")
+    finite = all(math.isfinite(value) for value in (*metrics.values(), *notes.values(), seconds))
+    if not metrics or not finite or not set(notes) <= set(metrics):
+        given = f"{metrics}, {notes} and {seconds}"
+        raise ValueError(f"expected finite metrics, notes on the same names, and seconds; got {given}")
     if os.environ.get(RECORD_VARIABLE) != "1":
         return
     entry = {
@@ -73,10 +74,10 @@ def record(
     FOLDER.mkdir(exist_ok=True)
     path = FOLDER / f"{device.type}.json"
     with FileLock(path.with_suffix(".lock")):
-        kept = [r for r in load(device.type) if (r["chapter"], r["experiment"]) != (chapter, experiment)]
-        records = sorted(kept + [entry], key=lambda r: (r["chapter"], r["experiment"]))
+        records = {(r["chapter"], r["experiment"]): r for r in load(device.type, FOLDER)}
+        records = [r for _, r in sorted({**records, (chapter, experiment): entry}.items())]
         part = path.with_suffix(".part")
-        part.write_text(json.dumps(records, indent=1) + "\n")
+        part.write_text(json.dumps(records, indent=1, allow_nan=False) + "\n")
         os.replace(part, path)
 
 
@@ -93,8 +94,9 @@ def load(kind: str, folder: Path = FOLDER) -> list[dict]:
         records = json.loads(path.read_text())
     except json.JSONDecodeError as error:
         raise ValueError(f"expected {path} to be JSON: {error}") from error
-    for entry in records if isinstance(records, list) else [records]:
-        wrong = [k for k, kind in FIELDS.items() if not isinstance(entry, dict) or not isinstance(entry.get(k), kind)]
+    for entry in records if isinstance(records, list) else [None]:
+        fields = entry if isinstance(entry, dict) else {}
+        wrong = [name for name, kind in FIELDS.items() if not isinstance(fields.get(name), kind)]
         if wrong:
-            raise ValueError(f"expected every record in {path} to have the fields {list(FIELDS)}; wrong here: {wrong}")
+            raise ValueError(f"expected records with {list(FIELDS)} in {path}; missing or wrong: {wrong}")
     return records
