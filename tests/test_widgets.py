@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from torch import nn
 from traitlets import TraitError
 
-from utils.widgets import DrawDigit, LineAndLoss
+from utils.widgets import DrawDigit, LineAndLoss, SoftmaxExplorer
 from utils.widgets.line_and_loss import fit_line, round_inside, round_range
 
 
@@ -21,7 +21,9 @@ def small_network(seed: int = 0) -> nn.Sequential:
     return nn.Sequential(first, second, nn.ReLU(), nn.MaxPool2d(2), nn.Flatten(), nn.Linear(4 * 36, 10))
 
 
-@pytest.mark.parametrize("widget", [LineAndLoss, DrawDigit], ids=lambda widget: widget.__name__)
+@pytest.mark.parametrize(
+    "widget", [LineAndLoss, DrawDigit, SoftmaxExplorer], ids=lambda widget: widget.__name__
+)
 def test_module_stands_alone(widget):
     module = widget._esm
     assert "import " not in module and "import(" not in module, "a module from a disk can import nothing"
@@ -161,3 +163,39 @@ def test_digit_refuses_other_models_and_pictures():
     with pytest.raises(TraitError, match="784 bytes or none, got 3"):
         figure.pixels = b"abc"
     figure.pixels = bytes(784)
+
+
+def test_softmax_takes_tensors_and_other_classes_together():
+    figure = SoftmaxExplorer(["cat", "dog"], torch.tensor([5.0, -5.0]), temperature=0.1)
+    assert (figure.labels, figure.logits, figure.temperature) == (["cat", "dog"], [5, -5], 0.1)
+    with figure.hold_sync(), figure.hold_trait_notifications():
+        figure.labels, figure.logits = list("0123456789"), [0] * 10
+    assert (len(figure.labels), figure.logits) == (10, [0] * 10)
+
+
+@pytest.mark.parametrize(
+    "arguments, words",
+    [
+        ({"labels": ["cat"]}, "a logit for each"),
+        ({"labels": ["cat"], "logits": [1]}, "2 to 10 labels"),
+        ({"labels": ["cat"] * 11, "logits": [1] * 11}, "2 to 10 labels"),
+        ({"logits": [0, 5.1]}, r"logits in \[-5, 5\], got \[0.0, 5.1\]"),
+        ({"logits": [0, float("nan")]}, "logits to be finite"),
+        ({"temperature": 0}, r"temperature in \[0.1, 10\], got 0"),
+        ({"temperature": float("nan")}, "temperature in"),
+    ],
+)
+def test_softmax_refuses(arguments, words):
+    with pytest.raises(TraitError, match=words):
+        SoftmaxExplorer(**{"labels": ["cat", "dog"], "logits": [1, 2]} | arguments)
+
+
+def test_softmax_keeps_its_value_when_a_bad_one_is_refused():
+    figure = SoftmaxExplorer(["cat", "dog"], [1, 2])
+    for name, value in [("logits", [1]), ("logits", [1, -6]), ("labels", ["cat"]), ("temperature", 11)]:
+        before = getattr(figure, name)
+        with pytest.raises(TraitError):
+            setattr(figure, name, value)
+        assert getattr(figure, name) == before
+    with pytest.raises(TypeError):
+        SoftmaxExplorer(["cat", "dog"], [1, 2], heat=1)

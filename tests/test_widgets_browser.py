@@ -12,7 +12,7 @@ from axe_playwright_python.sync_playwright import Axe
 from ipywidgets.embed import embed_data
 from torch import nn
 
-from utils.widgets import DrawDigit, LineAndLoss
+from utils.widgets import DrawDigit, LineAndLoss, SoftmaxExplorer
 
 LOADER = (Path(__file__).resolve().parents[1] / "book" / "static" / "widgets.js").as_uri()
 STATE = re.compile(r'<script type="application/vnd\.jupyter\.widget-state\+json">(.*?)</script>', re.S)
@@ -112,6 +112,10 @@ def digits(count: int) -> torch.Tensor:
 
 def draw_digit(seed: int = 0) -> DrawDigit:
     return DrawDigit.from_model(network(seed), examples=digits(3), labels=[0, 6, 9])
+
+
+def softmax_explorer() -> SoftmaxExplorer:
+    return SoftmaxExplorer(labels=["cat", "dog", "bird"], logits=[2.0, 1.0, -1.0])
 
 
 def page_logits(page, pixels: torch.Tensor) -> torch.Tensor:
@@ -307,9 +311,88 @@ def test_digit_is_brought_to_the_form_of_mnist(session, tmp_path):
     assert seen.max() > 240 and ((seen > 20) & (seen < 230)).sum() > 10
 
 
+def assert_softmax(page, logits: list[float], temperature: float = 1) -> None:
+    """The figure shows torch's probabilities, and the exponentials and their sum (all with two decimals)."""
+    page.wait_for_timeout(50)
+    scaled = torch.tensor(logits, dtype=torch.float64) / temperature
+    shown = [text.strip("<>\u00a0%") for text in page.locator("li .cw-share").all_inner_texts()]
+    assert [float(text) for text in shown] == pytest.approx((100 * scaled.softmax(0)).tolist(), abs=0.1)
+    powers = [float(text) for text in page.locator(".cw-outcome > :first-child").all_inner_texts()[1:]]
+    expected = [*scaled.exp().tolist(), scaled.exp().sum().item()]
+    assert powers == pytest.approx(expected, abs=0.00501)
+
+
+def test_softmax_by_keyboard(session, tmp_path):
+    page = session().open(write_page(tmp_path / "p.html", [softmax_explorer()]))
+    assert_softmax(page, [2, 1, -1])
+    page.keyboard.press("Tab")
+    for _ in range(7):
+        page.keyboard.press("ArrowRight")
+    assert_softmax(page, [2.7, 1, -1])
+    page.keyboard.press("Tab")
+    page.keyboard.press("End")
+    assert_softmax(page, [2.7, 5, -1])
+    assert page.locator(".cw-top").inner_text().startswith("dog")
+    page.wait_for_timeout(500)
+    cat, dog, bird = page.locator("li .cw-share").all_inner_texts()
+    assert page.locator("[aria-live=polite]").inner_text() == f"cat {cat}, dog {dog}, bird {bird}"
+    stops = []
+    for _ in range(4):
+        page.keyboard.press("Tab")
+        stops.append(page.evaluate("document.activeElement.ariaLabel ?? document.activeElement.type"))
+    assert stops == ["Logit of bird", "range", "All logits \u2212\u20091", "All logits +\u20091"]
+
+
+def test_softmax_temperature(session, tmp_path):
+    page = session().open(write_page(tmp_path / "p.html", [softmax_explorer()]))
+    temperature = page.get_by_label("Temperature T")
+    temperature.focus()
+    texts = []
+    for press in ["Home"] + ["ArrowRight"] * 40:
+        page.keyboard.press(press)
+        page.wait_for_timeout(30)
+        texts.append(temperature.get_attribute("aria-valuetext"))
+        if float(texts[-1]) > 0.5:
+            assert_softmax(page, [2, 1, -1], float(texts[-1]))
+    assert (texts[0], texts[20], texts[40]) == ("0.10", "1.00", "10.00")
+    assert len(set(texts)) == 41, "each step of the slider changes the temperature"
+    page.keyboard.press("Home")
+    page.wait_for_timeout(50)
+    shares, power = page.locator("li .cw-share"), page.locator("li .cw-outcome > :first-child").first
+    assert shares.all_inner_texts() == [">\u00a099.9\u00a0%", "<\u00a00.1\u00a0%", "<\u00a00.1\u00a0%"]
+    assert power.inner_text() == "4.9\u00b7108", "e to the 20th is 4.9 times ten to the eighth"
+
+
+def test_softmax_shift_changes_nothing(session, tmp_path):
+    page = session().open(write_page(tmp_path / "p.html", [softmax_explorer()]))
+    shares = page.locator("li .cw-share").all_inner_texts()
+    up = page.get_by_role("button", name="All logits +")
+    for shift in (1, 2, 3):
+        up.click()
+        assert_softmax(page, [2 + shift, 1 + shift, shift - 1])
+        assert page.locator("li .cw-share").all_inner_texts() == shares
+    assert up.get_attribute("aria-disabled") == "true"
+    up.focus()
+    page.keyboard.press("Enter")
+    assert_softmax(page, [5, 4, 2])
+
+
+@pytest.mark.parametrize("count", [2, 10])
+def test_softmax_fits_a_phone(session, tmp_path, count):
+    labels = ["automobile", "internationalisation", *"01234567"][:count]
+    figure = SoftmaxExplorer(labels, [-5, 5, *[4.9] * 8][:count], temperature=0.1)
+    page = session(viewport={"width": 343, "height": 900}).open(write_page(tmp_path / "p.html", [figure]))
+    wide = page.evaluate("""[...document.querySelectorAll('.cw-softmax, .cw-softmax *')]
+        .filter(e => e.clientWidth && e.scrollWidth > e.clientWidth && !e.matches('input, .cw-hidden'))
+        .map(e => e.className + e.textContent)""")
+    assert wide == []
+    assert page.locator("li").count() == count
+
+
 def test_theme_motion_and_accessibility(session, tmp_path):
     one = session(reduced_motion="reduce")
-    figures = [LineAndLoss(show_optimum=True), LineAndLoss(one_parameter=True), draw_digit()]
+    lines = [LineAndLoss(show_optimum=True), LineAndLoss(one_parameter=True)]
+    figures = [*lines, draw_digit(), softmax_explorer()]
     page = one.open(write_page(tmp_path / "p.html", figures))
     knob = "getComputedStyle(document.querySelector('.cw-knob')).fill"
     light = page.evaluate(knob)
@@ -349,7 +432,7 @@ def test_loader_says_what_is_wrong_in_place(session, tmp_path):
     assert page.evaluate("document.querySelectorAll('style').length") == 2, "one style sheet for all figures"
 
 
-@pytest.mark.parametrize("figure", [LineAndLoss, draw_digit], ids=["LineAndLoss", "DrawDigit"])
+@pytest.mark.parametrize("figure", [LineAndLoss, draw_digit, softmax_explorer])
 def test_cleanup_stops_listening(session, tmp_path, figure):
     widget = figure()
     page = session().open(write_page(tmp_path / "p.html", [widget]))

@@ -13,6 +13,11 @@ from sphinx.errors import ExtensionError
 BOOK = Path(__file__).resolve().parents[1]
 MATHEMATICS = 'class="math'
 WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
+VIEW_SCRIPT = re.compile(rf'<script type="{re.escape(WIDGET_VIEW)}">.*?</script>', re.S)
+NO_SCRIPT = (
+    '<noscript><p class="widget-note">This figure is interactive and needs JavaScript. '
+    "The text goes on without it.</p></noscript>"
+)
 # Of 24 MB of MathJax the pages use one script and the fonts.
 MATHJAX_FILES = ("tex-chtml.js", "output/chtml/fonts/woff-v2/*.woff")
 MATHJAX_OPTIONS = {
@@ -47,10 +52,11 @@ def configure_assets(app: Sphinx, config: Config) -> None:
 
 
 def choose_scripts(app: Sphinx, page: str, template: str, context: dict[str, Any], doctree) -> None:
-    """Load MathJax on pages with mathematics, and the figures' loader on pages with interactive figures."""
+    """Load MathJax on pages with mathematics, and the loader on pages with interactive figures."""
     body = context.get("body", "")
     if WIDGET_VIEW in body:
         app.add_js_file("widgets.js", loading_method="defer")
+        context["body"] = VIEW_SCRIPT.sub(lambda script: script[0] + NO_SCRIPT, body)
     if MATHEMATICS not in body:  # Sphinx counts the pages below a page as its own
         files = context["script_files"]
         files[:] = [file for file in files if "mathjax" not in str(getattr(file, "filename", file))]

@@ -7,7 +7,7 @@ const exponential = () => [italic("e"), make("sup", {}, italic("z"), "/", italic
 
 /** A positive number in at most seven signs: with two decimals, or as a·10ⁿ. */
 function compact(value) {
-  if (value >= 0.095 && value < 9999.5) return [format(value)];
+  if (value >= 0.0095 && value < 9999.5) return [format(value)];
   const [digits, power] = value.toExponential(1).split("e");
   return [`${digits}\u00b710`, make("sup", {}, format(Number(power), 0))];
 }
@@ -36,12 +36,13 @@ class SoftmaxFigure {
     this.list = make("ol", { class: "cw-rows" });
     this.sum = make("span");
     this.speech = announcer();
-    const part = (name, ...content) => make("div", { class: name }, ...content);
+    const note = (...content) => make("span", { class: "cw-note" }, ...content);
     this.root = make("div", { class: "cw cw-softmax", role: "group", "aria-label": "Softmax explorer" },
-      line("div", part("cw-name", "Logit ", italic("z")), make("span", {}, ...exponential()), make("span", {}, "Probability")),
+      line("div", note("Logit ", italic("z")), make("span", {}, ...exponential()), note("Probability: share of the sum")),
       this.list,
-      line("div", part("cw-name", "Sum of the exponentials"), this.sum, make("span", {}, "of which each has its share")),
-      part("cw-columns", this.temperature.root, part("cw-buttons", make("span", {}, "All logits"), ...this.shifts)),
+      line("div", note("Sum"), this.sum, make("span"), make("span", { class: "cw-share" }, "100\u00a0%")),
+      make("div", { class: "cw-columns" }, this.temperature.root,
+        make("div", { class: "cw-buttons" }, note("All logits"), ...this.shifts)),
       this.speech.node);
     const draw = perFrame(() => this.show());
     const forget = watch(model, ["labels", "logits", "temperature"], draw);

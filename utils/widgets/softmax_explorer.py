@@ -12,7 +12,7 @@ class SoftmaxExplorer(CourseWidget):
 
     Traits (all can be set and read from Python): ``labels``, ``logits`` in [-5, 5], one for each label,
     and ``temperature`` in [0.1, 10], by which the logits are divided. Classes of another number go in
-    together: ``with figure.hold_sync(), figure.hold_trait_notifications(): figure.labels, figure.logits = ...``.
+    together, as the points of :class:`LineAndLoss` do.
     """
 
     _esm = read_module("shared", "softmax_explorer")
