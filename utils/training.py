@@ -4,7 +4,8 @@ import copy
 import math
 import os
 import random
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from utils.device import Timer, autocast
 from utils.metrics import Mean, accuracy
 
 Metric = Callable[[Tensor, Tensor], Tensor]
+STATEFUL = ("model", "optimizer", "scheduler")  # what a checkpoint keeps of a run
 
 
 @dataclass
@@ -44,8 +46,8 @@ class History:
 
     def __str__(self) -> str:
         names = [name for name in self.rows[0] if name not in ("epoch", "lr", "seconds")] if self.rows else []
-        lines = [f"epoch {row['epoch']:2d}  " + "  ".join(f"{n} {row[n]:.4f}" for n in names) for row in self.rows]
-        return "\n".join(lines)
+        figures = ["  ".join(f"{name} {row[name]:.4f}" for name in names) for row in self.rows]
+        return "\n".join(f"epoch {epoch:2d}  {text}" for epoch, text in enumerate(figures, start=1))
 
 
 def train_epoch(
@@ -110,17 +112,26 @@ def evaluate(
         ValueError: if there is no batch.
     """
     device = next(model.parameters()).device
-    was_training = model.training
-    model.eval()
     means = {"loss": Mean()} | ({metric.__name__: Mean()} if metric else {})
-    for inputs, targets in batches:
-        inputs, targets = inputs.to(device), targets.to(device)
-        outputs = model(inputs)
-        means["loss"].add(loss_fn(outputs, targets), len(targets))
-        if metric:
-            means[metric.__name__].add(metric(outputs, targets), len(targets))
-    model.train(was_training)
+    with _evaluation_mode(model):
+        for inputs, targets in batches:
+            inputs, targets = inputs.to(device), targets.to(device)
+            outputs = model(inputs)
+            means["loss"].add(loss_fn(outputs, targets), len(targets))
+            if metric:
+                means[metric.__name__].add(metric(outputs, targets), len(targets))
     return {name: mean.item() for name, mean in means.items()}
+
+
+@contextmanager
+def _evaluation_mode(model: nn.Module) -> Iterator[None]:
+    modes = {module: module.training for module in model.modules()}  # a frozen part may have its own
+    model.eval()
+    try:
+        yield
+    finally:
+        for module, mode in modes.items():
+            module.training = mode
 
 
 def fit(
@@ -143,8 +154,8 @@ def fit(
 
     Args:
         model: trained in place, on the device where its parameters are.
-        train: an iterable that gives one epoch of (inputs, targets) each time, as `utils.data.Batches` or a
-            ``DataLoader`` does.
+        train: an iterable with a length that gives one epoch of (inputs, targets) each time, as
+            `utils.data.Batches` or a ``DataLoader`` does.
         test: likewise. Whoever uses ``keep_best`` or ``patience`` chooses by it: give validation data then.
         loss_fn: mean loss of a batch from outputs and targets.
         optimizer: over the model's parameters.
@@ -156,29 +167,32 @@ def fit(
         keep_best: end with the weights of the epoch with the lowest test loss, not with the last ones.
         patience: stop when the test loss has not improved for so many epochs.
         checkpoint: a file written after each epoch. If it is there, training goes on from it, on a CPU to the
-            same weights bit for bit as without the interruption.
+            same weights bit for bit as without the interruption. Call with the same arguments then; only
+            ``epochs`` and ``patience`` may grow.
 
     Returns:
         The `History`, with one row an epoch.
 
     Raises:
-        ValueError: if ``epochs`` is not positive, data is empty, or the checkpoint is another run's.
+        ValueError: if ``epochs`` or ``patience`` is not positive, data is empty, or the checkpoint is another
+            run's, which is then left as it is, and the model too.
         FloatingPointError: if the training loss is no longer finite.
     """
-    if epochs < 1:
-        raise ValueError(f"expected at least one epoch, got {epochs}")
+    if epochs < 1 or (patience is not None and patience < 1):
+        raise ValueError(f"expected epochs and patience of at least 1, got {epochs} and {patience}")
     history, best = History(), {"loss": math.inf, "weights": None}
-    run = {"model": model, "optimizer": optimizer, "scheduler": scheduler, "train": train}
+    options = {"scheduler": scheduler, "metric": metric, "clip_norm": clip_norm}
+    options["mixed_precision"] = mixed_precision
+    run = {"model": model, "optimizer": optimizer, "train": train, **options, "keep_best": keep_best}
     if checkpoint is not None and Path(checkpoint).exists():
-        _restore(checkpoint, run, history, best)
+        _restore(checkpoint, run, epochs, history, best)
     with tqdm(total=(epochs - len(history.rows)) * len(train), leave=False, desc="training") as bar:
         while len(history.rows) < epochs and not _out_of_patience(history, patience):
             epoch, lr = len(history.rows) + 1, optimizer.param_groups[0]["lr"]
-            options = dict(scheduler=scheduler, metric=metric, clip_norm=clip_norm, mixed_precision=mixed_precision)
             with Timer(next(model.parameters()).device) as timer:
                 seen = train_epoch(model, train, loss_fn, optimizer, bar=bar, **options)
             if not math.isfinite(seen["loss"]):
-                raise FloatingPointError(f"expected a finite training loss, got {seen['loss']} in epoch {epoch} (lr {lr})")
+                raise FloatingPointError(f"expected a finite loss, got {seen['loss']} (epoch {epoch}, {lr=})")
             held_out = evaluate(model, test, loss_fn, metric)
             row = {"epoch": epoch, "lr": lr, "seconds": timer.seconds}
             row |= {f"train_{k}": v for k, v in seen.items()} | {f"test_{k}": v for k, v in held_out.items()}
@@ -186,7 +200,7 @@ def fit(
             if held_out["loss"] < best["loss"]:
                 history.best_epoch, best["loss"] = epoch, held_out["loss"]
                 if keep_best:
-                    best["weights"] = copy.deepcopy(model.state_dict())  # state_dict() alone would go on changing
+                    best["weights"] = copy.deepcopy(model.state_dict())  # a copy, else it goes on changing
             if checkpoint is not None:
                 _save(checkpoint, run, history, best)
     if best["weights"] is not None:
@@ -214,38 +228,66 @@ def _set_random_states(states: dict) -> None:
     keys, *rest = states["numpy"]
     np.random.set_state(("MT19937", keys.numpy().astype(np.uint32), *rest))
     torch.set_rng_state(states["torch"])
-    if states["cuda"]:
+    if len(states["cuda"]) == torch.cuda.device_count():  # a checkpoint may have come from another machine
         torch.cuda.set_rng_state_all(states["cuda"])
 
 
+def _generator(batches: Iterable) -> torch.Generator | None:
+    """The generator that orders the batches: their own, or that of a ``DataLoader``'s sampler."""
+    own = getattr(batches, "generator", None)
+    return own if own is not None else getattr(getattr(batches, "sampler", None), "generator", None)
+
+
+def _outline(run: dict) -> dict:
+    """What a checkpoint must share with a run that goes on from it, in types that ``torch.load`` admits."""
+    optimizer, metric = run["optimizer"], run["metric"]
+    sizes = [len(group["params"]) for group in optimizer.param_groups]
+    return {
+        "model": {name: (str(w.dtype), tuple(w.shape)) for name, w in run["model"].state_dict().items()},
+        "optimizer": [type(optimizer).__name__, optimizer.defaults, sizes],
+        "scheduler": type(run["scheduler"]).__name__,
+        "shuffling": _generator(run["train"]) is not None,
+        "metric": metric.__name__ if metric else None,
+        **{name: run[name] for name in ("clip_norm", "mixed_precision", "keep_best")},
+    }
+
+
 def _save(checkpoint: str | os.PathLike, run: dict, history: History, best: dict) -> None:
-    """Write a temporary file, then rename it: a kill at any moment leaves the old checkpoint or the new one."""
-    states = {name: part.state_dict() for name, part in run.items() if hasattr(part, "state_dict")}
-    generator = getattr(run["train"], "generator", None)
+    """Write a file beside it, then rename: killed at any moment it leaves the old checkpoint or the new."""
+    generator = _generator(run["train"])
+    states = {name: run[name].state_dict() for name in STATEFUL if run[name] is not None}
     states |= {
+        "outline": _outline(run),
         "history": vars(history),
         "best": best,
         "random": _random_states(),
         "order": generator.get_state() if generator is not None else None,
     }
-    part = Path(checkpoint).with_suffix(".part")
+    part = Path(f"{checkpoint}.part")
+    part.parent.mkdir(parents=True, exist_ok=True)
     torch.save(states, part)
     os.replace(part, checkpoint)
 
 
-def _restore(checkpoint: str | os.PathLike, run: dict, history: History, best: dict) -> None:
+def _restore(checkpoint: str | os.PathLike, run: dict, epochs: int, history: History, best: dict) -> None:
+    """Compare first and load then, so that a refusal changes nothing."""
     try:
-        states = torch.load(checkpoint, weights_only=True)
-        for name, part in run.items():
-            if hasattr(part, "load_state_dict"):
-                part.load_state_dict(states[name])
+        states = torch.load(checkpoint, map_location="cpu", weights_only=True)
+        different = [name for name, value in _outline(run).items() if states["outline"][name] != value]
+        if different:
+            raise ValueError(f"another {', another '.join(different)}")
+        if len(states["history"]["rows"]) > epochs:
+            raise ValueError(f"it is {len(states['history']['rows'])} epochs on, {epochs} were asked for")
     except Exception as error:
         raise ValueError(
-            f"expected {checkpoint} to be a checkpoint of this model and optimizer, and it is not ({error}); "
+            f"expected {checkpoint} to be a checkpoint of this run, and it is not ({error}); "
             "remove the file to begin anew"
         ) from error
+    for name in STATEFUL:
+        if run[name] is not None:
+            run[name].load_state_dict(states[name])
     vars(history).update(states["history"])
     best.update(states["best"])
     _set_random_states(states["random"])
     if states["order"] is not None:
-        run["train"].generator.set_state(states["order"])
+        _generator(run["train"]).set_state(states["order"])
