@@ -81,7 +81,7 @@ def test_figures_that_are_none_are_refused(
 
 def _record_many(folder: Path, chapter: str, start: object) -> None:
     results.FOLDER = folder
-    start.wait()
+    start.wait(60)
     for i in range(20):
         results.record(chapter, f"experiment {i:02d}", {"loss": i}, **GIVEN)
 
@@ -89,7 +89,9 @@ def _record_many(folder: Path, chapter: str, start: object) -> None:
 def test_two_processes_that_write_at_once_lose_nothing(folder: Path):
     context = multiprocessing.get_context("spawn")
     start = context.Barrier(2)
-    writers = [context.Process(target=_record_many, args=(folder, chapter, start)) for chapter in "ab"]
+    writers = [
+        context.Process(target=_record_many, args=(folder, chapter, start), daemon=True) for chapter in "ab"
+    ]
     for writer in writers:
         writer.start()
     for writer in writers:

@@ -333,7 +333,9 @@ def test_a_killed_run_goes_on_to_the_same_weights_bit_for_bit(tmp_path: Path):
     context = multiprocessing.get_context("spawn")
     deaths = [("Batches", "step"), ("DataLoader", "step"), ("Batches", "rename")]
     runs = [(kind, tmp_path / f"{kind} {moment}.pt", moment) for kind, moment in deaths]
-    processes = [context.Process(target=_killed, args=(kind, moment, path)) for kind, path, moment in runs]
+    processes = [
+        context.Process(target=_killed, args=(kind, moment, path), daemon=True) for kind, path, moment in runs
+    ]
     for process in processes:
         process.start()
     for process in processes:

@@ -77,7 +77,7 @@ def record(
         records = {(r["chapter"], r["experiment"]): r for r in load(device.type, FOLDER)}
         records = [r for _, r in sorted({**records, (chapter, experiment): entry}.items())]
         part = path.with_suffix(".part")
-        part.write_text(json.dumps(records, indent=1, allow_nan=False) + "\n")
+        part.write_text(json.dumps(records, indent=1, allow_nan=False) + "\n", newline="\n")
         os.replace(part, path)
 
 
