@@ -472,6 +472,8 @@ def test_every_figure_of_the_book_is_live(session, built_book):
         page = one.open(path.as_uri())
         views = page.locator('script[type*="widget-view"]').count()
         assert page.locator(".widget-live > .cw").count() == views, f"{path.name}: a figure is not live"
+        plain = session(java_script_enabled=False).open(path.as_uri(), ".widget-note")
+        assert plain.locator(".widget-note").count() == views, "a reader without JavaScript is told so"
 
 
 def test_chapters_network_gives_torchs_logits_on_test_digits(session, built_book):
