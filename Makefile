@@ -4,7 +4,7 @@ PYTHON_RUN := .venv/bin/python
 # One thread is three times faster than two for nets of this size, and no progress bar belongs in an output.
 QUIET_RUN := OMP_NUM_THREADS=1 TQDM_DISABLE=1 $(PYTHON_RUN)
 PORT ?= 8000
-TESTS ?= tests chapters
+TESTS ?= chapters tests
 
 .PHONY: help setup book test execute lab serve bench address lock clean
 .DEFAULT_GOAL := help

@@ -57,6 +57,7 @@ def table_rows(found: dict[str, dict], kinds: list[str]) -> list[list[str]]:
     """The rows of one experiment, a metric each and its time last; ``found`` maps kinds to records."""
     title = next(iter(found.values()))["experiment"]
     names = list(dict.fromkeys(name for record in found.values() for name in record["metrics"]))
+    names = [name for name in names if name != "seconds"]  # of a whole chapter: the row of its time says it
     rows = []
     for name in names:
         notes = next((r["notes"][name] for r in found.values() if name in r["notes"]), None)
@@ -133,7 +134,9 @@ class CourseResults(SphinxDirective):
             for record in records[kind]:
                 chapter = chapters.setdefault(record["chapter"], {})
                 chapter.setdefault(record["experiment"], {})[kind] = record
-        made += [self.make_section(name, chapters[name], kinds) for name in chapters]
+        listed = (Path(self.env.srcdir) / "_toc.yml").read_text(encoding="utf8")
+        names = sorted(chapters, key=lambda name: listed.find(f"chapters/{name}"))  # the book's order
+        made += [self.make_section(name, chapters[name], kinds) for name in names]
         return made + bench_section(folder / BENCH)
 
     def make_section(self, chapter: str, found: Experiments, kinds: list[str]) -> nodes.section:
@@ -141,7 +144,8 @@ class CourseResults(SphinxDirective):
         title = chapter_title(Path(self.env.srcdir), chapter)
         label = "results-" + chapter.replace("/", "-")
         section = nodes.section("", nodes.title("", title), ids=[label], names=[label])
-        rows = [row for experiment in found.values() for row in table_rows(experiment, kinds)]
+        order = sorted(found, key=lambda experiment: experiment == "chapter time")  # that one last
+        rows = [row for experiment in order for row in table_rows(found[experiment], kinds)]
         section += make_table(["Experiment", "Figure", "Notes", *(KINDS[kind] for kind in kinds)], rows)
         runs = {
             f"{KINDS[kind]}: {record['device_name']}, {record['date']}"
