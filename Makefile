@@ -34,7 +34,7 @@ serve: ## show the built pages at http://127.0.0.1:8000; PORT=... for another po
 	@$(PYTHON_RUN) -m http.server --bind 127.0.0.1 --directory _build/html $(PORT)
 
 bench: setup ## time the training loop beside its peers
-	@$(PYTHON_RUN) benchmarks/train_loop.py
+	@OMP_NUM_THREADS=1 $(PYTHON_RUN) benchmarks/train_loop.py
 
 address: setup ## write the repository's address everywhere: URL=https://... [REVISION=tag or commit]
 	@test -n "$(URL)" || { echo "address: say which, as in make address URL=https://..." >&2; exit 1; }
