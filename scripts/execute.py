@@ -186,19 +186,24 @@ def find(names: list[str], root: Path = ROOT) -> list[Path]:
 def execute_all(paths: list[Path]) -> list[str]:
     """Run notebooks one after the other and record the seconds; return the messages of those that failed."""
     sys.path.insert(0, str(ROOT))
+    from utils import results
     from utils.device import get_device
-    from utils.results import record
 
-    failures = []
+    device, failures = get_device(), []
     for path in paths:
-        name = chapter_name(path)
+        name, records = chapter_name(path), results.FOLDER / f"{device.type}.json"
+        before = records.read_bytes() if records.exists() else b"[]\n"
         try:
+            results.forget(name, device.type)  # an experiment that has a new name must not stay under both
             seconds = execute(path)
-        except NotebookFailed as error:
+        except BaseException as error:
+            records.write_bytes(before)  # a run that is not kept leaves no records either
+            if not isinstance(error, NotebookFailed):
+                raise
             failures.append(str(error))
             print(f"{name}: FAILED, left as it was", flush=True)
             continue
-        record(name, "chapter time", {"seconds": seconds}, seconds=seconds, device=get_device(), seed=0)
+        results.record(name, "chapter time", {"seconds": seconds}, seconds=seconds, device=device, seed=0)
         print(f"{name}: {seconds:.1f} s", flush=True)
     return failures
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import nbformat
 import pytest
+import torch
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -105,6 +106,31 @@ def test_a_run_not_fit_to_keep_leaves_the_file(
     assert "foundations/small: " in str(raised.value)
     assert "id code-1" in str(raised.value) or not source
     assert path.read_bytes() == before and os.listdir(path.parent) == ["small.ipynb"]
+
+
+@pytest.mark.parametrize("fails", [True, False])
+def test_records_are_those_of_a_run_that_was_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fails: bool
+) -> None:
+    from utils import results
+
+    monkeypatch.setattr(results, "FOLDER", tmp_path)
+    monkeypatch.setenv("COURSE_RECORD", "1")
+    monkeypatch.setenv("COURSE_DEVICE", "cpu")
+    given = {"seconds": 1, "device": torch.device("cpu"), "seed": 0}
+    results.record("part/one", "its old name", {"loss": 1}, **given)
+
+    def run(path: Path) -> float:
+        results.record("part/one", "its new name", {"loss": 2}, **given)
+        if fails:
+            raise execute.NotebookFailed("part/one fails late")
+        return 3.0
+
+    monkeypatch.setattr(execute, "execute", run)
+    failures = execute.execute_all([ROOT / "chapters" / "part" / "one.ipynb"])
+    names = [record["experiment"] for record in results.load("cpu", tmp_path)]
+    assert names == (["its old name"] if fails else ["chapter time", "its new name"])
+    assert failures == (["part/one fails late"] if fails else [])
 
 
 def test_notebooks_are_found_by_name_and_path_and_in_the_order_of_the_toc(tmp_path: Path) -> None:

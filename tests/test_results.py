@@ -50,6 +50,13 @@ def test_an_experiment_replaces_itself_and_no_other(folder: Path):
     assert rows == [("a", "x", 3), ("a", "y", 2), ("b", "x", 4)]
 
 
+def test_a_chapter_is_forgotten_and_no_other(folder: Path):
+    for chapter, experiment in [("a", "old name"), ("a", "x"), ("b", "x")]:
+        results.record(chapter, experiment, {"loss": 1}, **GIVEN)
+    results.forget("a", "cpu")
+    assert [r["chapter"] for r in results.load("cpu", folder)] == ["b"]
+
+
 def test_each_kind_of_device_has_its_file(folder: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(results, "describe_device", lambda device: "a GPU")
     results.record("a", "x", {"loss": 1}, **GIVEN)

@@ -4,6 +4,7 @@ import datetime
 import json
 import math
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 import torch
@@ -71,11 +72,21 @@ def record(
         "seed": seed,
         "date": datetime.date.today().isoformat(),
     }
+    key = (chapter, experiment)
+    _change(device.type, lambda old: [r for r in old if (r["chapter"], r["experiment"]) != key] + [entry])
+
+
+def forget(chapter: str, kind: str) -> None:
+    """Drop what a chapter recorded on a device kind, so that no experiment outlives its code."""
+    _change(kind, lambda old: [r for r in old if r["chapter"] != chapter])
+
+
+def _change(kind: str, change: Callable[[list[dict]], list[dict]]) -> None:
+    """Put changed records in place of the old ones: under a lock, whole or not at all."""
     FOLDER.mkdir(exist_ok=True)
-    path = FOLDER / f"{device.type}.json"
+    path = FOLDER / f"{kind}.json"
     with FileLock(path.with_suffix(".lock")):
-        records = {(r["chapter"], r["experiment"]): r for r in load(device.type, FOLDER)}
-        records = [r for _, r in sorted({**records, (chapter, experiment): entry}.items())]
+        records = sorted(change(load(kind, FOLDER)), key=lambda r: (r["chapter"], r["experiment"]))
         part = path.with_suffix(".part")
         part.write_text(json.dumps(records, indent=1, allow_nan=False) + "\n", newline="\n")
         os.replace(part, path)
