@@ -4,8 +4,9 @@ Usage: python benchmarks/train_loop.py [--digits N] [--repeats N] [--out FOLDER]
 
 Every way trains the same network from the same weights with the same optimizer (SGD 0.01, momentum 0.5, batch
 64), one epoch, on one device. The ways take turns, so that a slow minute hits all of them, and each round
-begins with another one. A ratio compares a way with the bare loop of the same round. The clock covers the
-epoch alone: no data set, no model and no trainer is made while it runs, nothing is evaluated.
+begins with another one. Each way runs between two bare loops, and its ratio is to their mean: on a shared
+machine the speed drifts by a tenth within minutes. The clock covers the epoch alone: no data set, no model
+and no trainer is made while it runs, nothing is evaluated.
 
 - *bare loop*: forward, loss, zero_grad, backward, step over sliced tensors, written out by hand.
 - *utils.training.fit*: the same batches; it also measures loss and accuracy on them. Wall time is the
@@ -33,7 +34,7 @@ unless ``--out`` names a folder), put in place of the last one whole:
         seconds         wall seconds of each repeat
         cpu_seconds     seconds of CPU of each repeat, all threads of the process added up
         median_seconds, median_cpu_seconds
-        ratio           {median, low, high} of wall seconds over the bare loop's, a round each
+        ratio           {median, low, high} of wall seconds over those of the bare loops beside it
         cpu_ratio       {median, low, high} likewise of CPU seconds
         test_accuracy   in [0, 1], after the last repeat's epoch
     left_out    name to reason
@@ -290,21 +291,32 @@ def missing_ways(device: torch.device) -> dict[str, str]:
     return reasons
 
 
-def run_round(names: list[str], work: Work) -> dict[str, dict]:
-    """Every way once, in the given order: wall and CPU seconds, test accuracy and final weights."""
-    seen = {}
+def run_way(name: str, work: Work) -> dict:
+    """One way once: wall and CPU seconds, test accuracy and final weights."""
+    gc.collect()  # not on the next one's bill
+    seed_everything(SEED)
+    clock = Clock(work.device)
+    net = WAYS[name][0](work, clock).to(work.device)
     test = Batches(*work.test, 1000, transform=standardize_digits)
+    return {
+        "seconds": clock.wall,
+        "cpu_seconds": clock.cpu,
+        "test_accuracy": evaluate(net, test, F.cross_entropy)["accuracy"],
+        "weights": {key: value.cpu().clone() for key, value in net.state_dict().items()},
+    }
+
+
+def run_round(names: list[str], work: Work) -> dict[str, dict]:
+    """Every way once, in the given order, each between two bare loops whose mean it is compared with."""
+    before = run_way(BARE, work)
+    seen = {BARE: before}
     for name in names:
-        gc.collect()  # not on the next one's bill
-        seed_everything(SEED)
-        clock = Clock(work.device)
-        net = WAYS[name][0](work, clock).to(work.device)
-        seen[name] = {
-            "seconds": clock.wall,
-            "cpu_seconds": clock.cpu,
-            "test_accuracy": evaluate(net, test, F.cross_entropy)["accuracy"],
-            "weights": {key: value.cpu().clone() for key, value in net.state_dict().items()},
-        }
+        if name == BARE:
+            continue
+        seen[name], after = run_way(name, work), run_way(BARE, work)
+        for kind in ("seconds", "cpu_seconds"):
+            seen[name][f"bare_{kind}"] = (before[kind] + after[kind]) / 2
+        before = after
     return seen
 
 
@@ -328,7 +340,7 @@ def make_row(name: str, rounds: list[dict[str, dict]]) -> dict:
     for kind, ratio in (("seconds", "ratio"), ("cpu_seconds", "cpu_ratio")):
         row[kind] = [round(r[name][kind], 4) for r in rounds]
         row[f"median_{kind}"] = round(median(row[kind]), 4)
-        ratios = [r[name][kind] / r[BARE][kind] for r in rounds]
+        ratios = [r[name][kind] / r[name].get(f"bare_{kind}", r[name][kind]) for r in rounds]
         row[ratio] = {
             "median": round(median(ratios), 4), "low": round(min(ratios), 4), "high": round(max(ratios), 4)
         }  # fmt: skip

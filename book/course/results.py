@@ -101,7 +101,8 @@ def bench_section(path: Path) -> list[nodes.section]:
         text = (
             f"One epoch of the first convolutional network on {report['digits']:,} digits, in batches of "
             f"{report['batch_size']}. Medians of {report['repeats']} rounds, in which the ways take turns. "
-            f"The ratio is wall time over the bare loop's, with the lowest and the highest round. Written by "
+            f"The ratio is wall time over that of the bare loops before and after, with the lowest and the "
+            f"highest round. Written by "
             f"make bench on {machine['processor']} ({machine['device_name']}), {report['date']}."
         )
     except (ValueError, KeyError, TypeError) as error:
