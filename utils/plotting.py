@@ -54,18 +54,14 @@ def image_grid(
     titles: Sequence[str] | None = None,
     *,
     columns: int = 8,
-    cmap: str = "gray_r",
-    size: float | None = None,
 ) -> Figure:
-    """Pictures in rows and columns.
+    """Pictures in rows and columns, a row as wide as the page; grey ones with high values dark, as ink is.
 
     Args:
         images: (n, height, width) grey or (n, 3, height, width) RGB. Grey pictures may be of any range (each
             is scaled to its own), RGB ones are bytes or lie in [0, 1].
         titles: n short texts, above the pictures.
         columns: pictures a row.
-        cmap: for grey pictures; the default draws MNIST's ink dark on light paper.
-        size: width of a picture in inches; by default the row fills the page.
 
     Raises:
         ValueError: if the shape is another, or the number of titles differs.
@@ -78,13 +74,13 @@ def image_grid(
         raise ValueError(f"expected {len(array)} titles, got {len(titles)}")
     columns = min(columns, len(array))
     rows = -(-len(array) // columns)
-    size = size or WIDTH / columns
+    size = WIDTH / columns  # inches
     height = size if titles is None else size + 0.2
     figure, axes = plt.subplots(rows, columns, figsize=(size * columns, height * rows))
     for i, axis in enumerate(np.atleast_1d(axes).flat):
         axis.axis("off")
         if i < len(array):
-            axis.imshow(array[i].transpose(1, 2, 0) if array.ndim == 4 else array[i], cmap=cmap)
+            axis.imshow(array[i].transpose(1, 2, 0) if array.ndim == 4 else array[i], cmap="gray_r")
             if titles is not None:
                 axis.set_title(titles[i], fontsize=9, loc="center")
     return figure
