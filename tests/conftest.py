@@ -1,6 +1,7 @@
 """Fixtures shared by the tests of the pages: the built book, and a real browser."""
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -81,3 +82,40 @@ def browser() -> Iterator["Browser"]:
         chromium = driver.chromium.launch(executable_path=path, args=list(BROWSER_ARGUMENTS))
         yield chromium
         chromium.close()
+
+
+class Session:
+    """A page that keeps what went wrong on it, and every address it asked for."""
+
+    def __init__(self, browser, **options):
+        self.context = browser.new_context(**options)
+        self.page = self.context.new_page()
+        self.faults, self.requests = [], []
+        self.page.on("console", self.listen)
+        self.page.on("pageerror", lambda error: self.faults.append(str(error)))
+        self.page.on("request", lambda request: self.requests.append(request.url))
+
+    def listen(self, message):
+        if message.type in ("error", "warning"):
+            self.faults.append(message.text)
+
+    def open(self, address: str, ready: str = ".cw"):
+        self.page.goto(address)
+        self.page.wait_for_selector(ready)
+        return self.page
+
+
+@pytest.fixture
+def session(browser):
+    """Opens sessions; at the end no page may have logged an error or asked another host."""
+    made = []
+
+    def start(**options) -> Session:
+        made.append(Session(browser, **{"viewport": {"width": 732, "height": 900}} | options))
+        return made[-1]
+
+    yield start
+    for one in made:
+        one.context.close()
+        assert one.faults == [], "the console must show no error"
+        assert all(re.match("file:|blob:|data:", url) for url in one.requests), one.requests

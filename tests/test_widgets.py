@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from torch import nn
 from traitlets import TraitError
 
+import utils.widgets
 from utils.widgets import DrawDigit, LineAndLoss, SoftmaxExplorer
 from utils.widgets.line_and_loss import fit_line, round_inside, round_range
 
@@ -21,10 +22,9 @@ def small_network(seed: int = 0) -> nn.Sequential:
     return nn.Sequential(first, second, nn.ReLU(), nn.MaxPool2d(2), nn.Flatten(), nn.Linear(4 * 36, 10))
 
 
-@pytest.mark.parametrize(
-    "widget", [LineAndLoss, DrawDigit, SoftmaxExplorer], ids=lambda widget: widget.__name__
-)
-def test_module_stands_alone(widget):
+@pytest.mark.parametrize("name", utils.widgets.__all__)
+def test_module_stands_alone(name):
+    widget = getattr(utils.widgets, name)
     module = widget._esm
     assert "import " not in module and "import(" not in module, "a module from a disk can import nothing"
     assert "http" not in module.replace("http://www.w3.org/2000/svg", ""), "the page asks no other host"

@@ -2,81 +2,17 @@
 
 import base64
 import json
-import re
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 from axe_playwright_python.sync_playwright import Axe
-from ipywidgets.embed import embed_data
+from figure_page import STATE, drag, touch, write_page
 from torch import nn
 
+import utils.widgets
 from utils.widgets import DrawDigit, LineAndLoss, SoftmaxExplorer
-
-LOADER = (Path(__file__).resolve().parents[1] / "book" / "static" / "widgets.js").as_uri()
-STATE = re.compile(r'<script type="application/vnd\.jupyter\.widget-state\+json">(.*?)</script>', re.S)
-PAGE = """<!doctype html><html lang="en" data-theme="light"><head><meta charset="utf-8"><title>Figures</title>
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<style>html { --pst-color-background: #fff }
-html[data-theme=dark] { --pst-color-background: #121212; color: #fff }
-body { margin: 16px; background: var(--pst-color-background) }</style>
-<script>var before = Object.keys(window)</script></head><body><main><h1>Figures</h1>VIEWS</main>
-<script type="application/vnd.jupyter.widget-state+json">STATE</script>
-<script defer src="LOADER"></script></body></html>"""
-
-
-def write_page(path: Path, widgets: list, spoil=None) -> str:
-    """A page as myst-nb writes it: the saved state once, and a script for each view; returns its address.
-
-    ``spoil`` may change the saved state (model id -> model) before it is written.
-    """
-    data = embed_data(views=widgets, drop_defaults=False)
-    state = json.loads(json.dumps(data["manager_state"]))
-    if spoil:
-        spoil(state["state"])
-    kind = "application/vnd.jupyter.widget-view+json"
-    views = [f'<div><script type="{kind}">{json.dumps(view)}</script></div>' for view in data["view_specs"]]
-    page = PAGE.replace("LOADER", LOADER).replace("VIEWS", "".join(views))
-    path.write_text(page.replace("STATE", json.dumps(state).replace("</", "<\\/")), encoding="utf-8")
-    return path.as_uri()
-
-
-class Session:
-    """A page that keeps what went wrong on it, and every address it asked for."""
-
-    def __init__(self, browser, **options):
-        self.context = browser.new_context(**options)
-        self.page = self.context.new_page()
-        self.faults, self.requests = [], []
-        self.page.on("console", self.listen)
-        self.page.on("pageerror", lambda error: self.faults.append(str(error)))
-        self.page.on("request", lambda request: self.requests.append(request.url))
-
-    def listen(self, message):
-        if message.type in ("error", "warning"):
-            self.faults.append(message.text)
-
-    def open(self, address: str, ready: str = ".cw"):
-        self.page.goto(address)
-        self.page.wait_for_selector(ready)
-        return self.page
-
-
-@pytest.fixture
-def session(browser):
-    """Opens sessions; at the end no page may have logged an error or asked another host."""
-    made = []
-
-    def start(**options) -> Session:
-        made.append(Session(browser, **{"viewport": {"width": 732, "height": 900}} | options))
-        return made[-1]
-
-    yield start
-    for one in made:
-        one.context.close()
-        assert one.faults == [], "the console must show no error"
-        assert all(re.match("file:|blob:|data:", url) for url in one.requests), one.requests
 
 
 def network(seed: int) -> nn.Sequential:
@@ -118,6 +54,14 @@ def softmax_explorer() -> SoftmaxExplorer:
     return SoftmaxExplorer(labels=["cat", "dog", "bird"], logits=[2.0, 1.0, -1.0])
 
 
+# One of each kind, ready to show; the tests at the end of this file go through all of them.
+FIGURES = {
+    "LineAndLoss": LineAndLoss,
+    "DrawDigit": draw_digit,
+    "SoftmaxExplorer": softmax_explorer,
+}
+
+
 def page_logits(page, pixels: torch.Tensor) -> torch.Tensor:
     """What the figure's own network computes for (n, 28, 28) bytes: (n, 10)."""
     script = "rows => rows.map(row => document.querySelector('.cw-draw').parentElement.logits(row))"
@@ -130,27 +74,6 @@ def error_shown(page, figure: int = 0) -> float:
 
 def value_of(page, name: str) -> float:
     return float(page.get_by_role("slider", name=name, exact=True).first.get_attribute("aria-valuenow"))
-
-
-def drag(page, locator, dx: float, dy: float) -> None:
-    box = locator.bounding_box()
-    x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
-    page.mouse.move(x, y)
-    page.mouse.down()
-    page.mouse.move(x + dx / 2, y + dy / 2, steps=3)
-    page.mouse.move(x + dx, y + dy, steps=3)
-    page.mouse.up()
-    page.wait_for_timeout(50)
-
-
-def touch(page, points: list[tuple[float, float]]) -> None:
-    """One finger that goes down at the first point, moves through the others and leaves."""
-    client = page.context.new_cdp_session(page)
-    for i, (x, y) in enumerate(points):
-        kind = "touchMove" if i else "touchStart"
-        client.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": [{"x": x, "y": y}]})
-    client.send("Input.dispatchTouchEvent", {"type": "touchEnd", "touchPoints": []})
-    page.wait_for_timeout(100)
 
 
 def test_line_shows_the_chapters_numbers(session, tmp_path):
@@ -389,13 +312,15 @@ def test_softmax_fits_a_phone(session, tmp_path, count):
     assert page.locator("li").count() == count
 
 
-def test_theme_motion_and_accessibility(session, tmp_path):
-    one = session(reduced_motion="reduce")
-    lines = [LineAndLoss(show_optimum=True), LineAndLoss(one_parameter=True)]
-    figures = [*lines, draw_digit(), softmax_explorer()]
-    page = one.open(write_page(tmp_path / "p.html", figures))
-    knob = "getComputedStyle(document.querySelector('.cw-knob')).fill"
-    light = page.evaluate(knob)
+def test_every_kind_of_figure_is_tested():
+    assert set(FIGURES) == set(utils.widgets.__all__)
+
+
+@pytest.mark.parametrize("name", FIGURES)
+def test_theme_motion_and_accessibility(session, tmp_path, name):
+    page = session(reduced_motion="reduce").open(write_page(tmp_path / "p.html", [FIGURES[name]()]))
+    ink = "getComputedStyle(document.querySelector('.cw')).color"
+    light = page.evaluate(ink)
     for theme in ("light", "dark"):
         page.evaluate("theme => document.documentElement.dataset.theme = theme", theme)
         for width in (732, 375):
@@ -403,10 +328,10 @@ def test_theme_motion_and_accessibility(session, tmp_path):
             assert page.evaluate("document.documentElement.scrollWidth") <= width
             found = Axe().run(page, options={"resultTypes": ["violations"]})
             assert found.violations_count == 0, found.generate_report()
-    assert page.evaluate(knob) != light, "the figure follows a switch of the theme"
-    assert (
-        page.evaluate("getComputedStyle(document.querySelector('.cw-bar span')).transitionProperty") == "none"
-    )
+    assert page.evaluate(ink) != light, "the figure follows a switch of the theme"
+    moving = page.evaluate("""[...document.querySelectorAll('.cw, .cw *')].filter(
+        e => !['none', 'all'].includes(getComputedStyle(e).transitionProperty)).length""")
+    assert moving == 0, "nothing moves by itself for a reader who wants less motion"
     small = page.evaluate("""() => Math.min(
         ...[...document.querySelectorAll('.cw text, .cw p, .cw span, .cw td')]
         .filter(e => e.textContent.trim() && e.getBoundingClientRect().width > 1).map(e => {
@@ -432,10 +357,9 @@ def test_loader_says_what_is_wrong_in_place(session, tmp_path):
     assert page.evaluate("document.querySelectorAll('style').length") == 2, "one style sheet for all figures"
 
 
-@pytest.mark.parametrize("figure", [LineAndLoss, draw_digit, softmax_explorer])
-def test_cleanup_stops_listening(session, tmp_path, figure):
-    widget = figure()
-    page = session().open(write_page(tmp_path / "p.html", [widget]))
+@pytest.mark.parametrize("name", FIGURES)
+def test_cleanup_stops_listening(session, tmp_path, name):
+    page = session().open(write_page(tmp_path / "p.html", [FIGURES[name]()]))
     left = page.evaluate(
         """async () => {
           const saved = JSON.parse(document.querySelector('script[type*="widget-state"]').textContent).state;

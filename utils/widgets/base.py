@@ -1,4 +1,4 @@
-"""What the interactive figures share: how their module is put together, and their style sheet."""
+"""What the interactive figures share: how their module and their style sheet are put together."""
 
 import math
 from collections.abc import Sequence
@@ -22,10 +22,22 @@ def read_module(*names: str) -> str:
     return "\n".join((HERE / f"{name}.js").read_text(encoding="utf-8") for name in names)
 
 
-class CourseWidget(anywidget.AnyWidget):
-    """Base of the interactive figures; a subclass sets ``_esm = read_module(...)`` and its traits."""
+def read_style(*names: str) -> str:
+    """The style sheet of one figure: what all share, then the named files of this folder.
 
-    _css = (HERE / "style.css").read_text(encoding="utf-8")
+    Args:
+        names: file names without ``.css``, for example ``"draw_digit"``.
+    """
+    return "\n".join((HERE / f"{name}.css").read_text(encoding="utf-8") for name in ("style", *names))
+
+
+class CourseWidget(anywidget.AnyWidget):
+    """Base of the interactive figures; a subclass sets ``_esm = read_module(...)`` and its traits.
+
+    One that needs rules of its own also sets ``_css = read_style(...)``.
+    """
+
+    _css = read_style()
 
     def values_with(self, proposal: dict, *names: str) -> list:
         """Values of the named traits as they would be with traitlets' proposal, for a validator."""

@@ -8,7 +8,7 @@ import torch
 import traitlets
 from torch import Tensor, nn
 
-from utils.widgets.base import CourseWidget, check_finite, read_module
+from utils.widgets.base import CourseWidget, check_finite, read_module, read_style
 
 PIXELS = 28 * 28
 
@@ -97,6 +97,7 @@ class DrawDigit(CourseWidget):
     """
 
     _esm = read_module("shared", "draw_digit")
+    _css = read_style("draw_digit")
 
     layers = traitlets.List(traitlets.Dict()).tag(sync=True)
     weights = traitlets.Bytes().tag(sync=True)

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import traitlets
 
-from utils.widgets.base import CourseWidget, check_finite, read_module
+from utils.widgets.base import CourseWidget, check_finite, read_module, read_style
 
 
 class SoftmaxExplorer(CourseWidget):
@@ -16,6 +16,7 @@ class SoftmaxExplorer(CourseWidget):
     """
 
     _esm = read_module("shared", "softmax_explorer")
+    _css = read_style("softmax_explorer")
 
     labels = traitlets.List(traitlets.Unicode()).tag(sync=True)
     logits = traitlets.List(traitlets.CFloat()).tag(sync=True)
