@@ -1,0 +1,1 @@
+"""Layers and networks that a chapter derives and later chapters use again."""
