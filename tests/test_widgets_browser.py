@@ -12,7 +12,15 @@ from figure_page import STATE, drag, touch, write_page
 from torch import nn
 
 import utils.widgets
-from utils.widgets import DrawDigit, LineAndLoss, SoftmaxExplorer
+from utils.widgets import (
+    ComputationGraph,
+    DescentPath,
+    DrawDigit,
+    LabelsAndCurve,
+    LineAndLoss,
+    SlidingWindow,
+    SoftmaxExplorer,
+)
 
 
 def network(seed: int) -> nn.Sequential:
@@ -56,9 +64,13 @@ def softmax_explorer() -> SoftmaxExplorer:
 
 # One of each kind, ready to show; the tests at the end of this file go through all of them.
 FIGURES = {
+    "DescentPath": DescentPath,
+    "SlidingWindow": SlidingWindow,
     "LineAndLoss": LineAndLoss,
+    "LabelsAndCurve": LabelsAndCurve,
     "DrawDigit": draw_digit,
     "SoftmaxExplorer": softmax_explorer,
+    "ComputationGraph": ComputationGraph,
 }
 
 

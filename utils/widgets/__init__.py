@@ -1,7 +1,21 @@
 """The interactive figures: a Python class and a small JavaScript module each."""
 
+from utils.widgets.computation_graph import ComputationGraph
+from utils.widgets.decision_boundary import DecisionBoundary
+from utils.widgets.descent_path import DescentPath
 from utils.widgets.draw_digit import DrawDigit
+from utils.widgets.labels_and_curve import LabelsAndCurve
 from utils.widgets.line_and_loss import LineAndLoss
+from utils.widgets.sliding_window import SlidingWindow
 from utils.widgets.softmax_explorer import SoftmaxExplorer
 
-__all__ = ["DrawDigit", "LineAndLoss", "SoftmaxExplorer"]
+__all__ = [
+    "ComputationGraph",
+    "DecisionBoundary",
+    "DescentPath",
+    "DrawDigit",
+    "LabelsAndCurve",
+    "LineAndLoss",
+    "SlidingWindow",
+    "SoftmaxExplorer",
+]
