@@ -9,6 +9,7 @@ import pytest
 import torch
 from axe_playwright_python.sync_playwright import Axe
 from figure_page import STATE, drag, touch, write_page
+from test_residual_branches import residual_branches
 from torch import nn
 
 import utils.widgets
@@ -18,6 +19,7 @@ from utils.widgets import (
     DrawDigit,
     LabelsAndCurve,
     LineAndLoss,
+    OptimizerPath,
     SlidingWindow,
     SoftmaxExplorer,
 )
@@ -64,6 +66,7 @@ def softmax_explorer() -> SoftmaxExplorer:
 
 # One of each kind, ready to show; the tests at the end of this file go through all of them.
 FIGURES = {
+    "OptimizerPath": OptimizerPath,
     "DescentPath": DescentPath,
     "SlidingWindow": SlidingWindow,
     "LineAndLoss": LineAndLoss,
@@ -71,6 +74,7 @@ FIGURES = {
     "DrawDigit": draw_digit,
     "SoftmaxExplorer": softmax_explorer,
     "ComputationGraph": ComputationGraph,
+    "ResidualBranches": residual_branches,
 }
 
 

@@ -6,6 +6,8 @@ from utils.widgets.descent_path import DescentPath
 from utils.widgets.draw_digit import DrawDigit
 from utils.widgets.labels_and_curve import LabelsAndCurve
 from utils.widgets.line_and_loss import LineAndLoss
+from utils.widgets.optimizer_path import OptimizerPath
+from utils.widgets.residual_branches import ResidualBranches
 from utils.widgets.sliding_window import SlidingWindow
 from utils.widgets.softmax_explorer import SoftmaxExplorer
 
@@ -16,6 +18,8 @@ __all__ = [
     "DrawDigit",
     "LabelsAndCurve",
     "LineAndLoss",
+    "OptimizerPath",
+    "ResidualBranches",
     "SlidingWindow",
     "SoftmaxExplorer",
 ]
