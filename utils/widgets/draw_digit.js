@@ -3,31 +3,6 @@
 const SIZE = 280; // drawing area in its own pixels, ten for each pixel of the network
 const BRUSH = 20;
 
-const bytes = (view) => new Uint8Array(view.buffer, view.byteOffset, view.byteLength);
-
-/** Cross-correlation with zero padding, stride 1. */
-function convolve({ inputs, outputs, kernel, padding, weight, bias }, x, [, height, width]) {
-  const rows = height + 2 * padding[0] - kernel[0] + 1;
-  const columns = width + 2 * padding[1] - kernel[1] + 1;
-  const out = new Float32Array(outputs * rows * columns);
-  for (let o = 0, k = 0; o < outputs; o++) {
-    const map = out.subarray(o * rows * columns, (o + 1) * rows * columns).fill(bias[o]);
-    for (let c = 0; c < inputs; c++) {
-      for (let i = -padding[0]; i < kernel[0] - padding[0]; i++) {
-        for (let j = -padding[1]; j < kernel[1] - padding[1]; j++) {
-          const value = weight[k++];
-          const last = Math.min(columns, width - j);
-          for (let r = Math.max(0, -i); r < Math.min(rows, height - i); r++) {
-            const row = (c * height + r + i) * width + j;
-            for (let s = Math.max(0, -j); s < last; s++) map[r * columns + s] += value * x[row + s];
-          }
-        }
-      }
-    }
-  }
-  return [out, [outputs, rows, columns]];
-}
-
 /** Largest of each 2×2 block; an odd last row or column is left out, as in PyTorch. */
 function pool(x, [channels, height, width]) {
   const [rows, columns] = [height >> 1, width >> 1];
@@ -41,16 +16,6 @@ function pool(x, [channels, height, width]) {
     }
   }
   return [out, [channels, rows, columns]];
-}
-
-function multiply({ inputs, outputs, weight, bias }, x) {
-  const out = Float32Array.from(bias);
-  for (let o = 0, k = 0; o < outputs; o++) {
-    let sum = 0;
-    for (let i = 0; i < inputs; i++) sum += weight[k++] * x[i];
-    out[o] += sum;
-  }
-  return [out, [outputs]];
 }
 
 /** A function from 784 bytes to the logits and the first layer's feature maps after ReLU. */
@@ -210,26 +175,6 @@ class Board {
     this.context.drawImage(small, 0, 0, SIZE, SIZE);
     this.context.shadowBlur = 6;
   }
-}
-
-/** Ten labelled bars. */
-function bars() {
-  const rows = Array.from({ length: 10 }, (_, digit) => {
-    const [fill, share] = [make("span"), make("span", { class: "cw-share" })];
-    return { fill, share, root: make("li", {}, make("b", {}, String(digit)), make("span", { class: "cw-bar" }, fill), share) };
-  });
-  return {
-    root: make("ol", { class: "cw-bars", "aria-label": "Probability of each digit" }, ...rows.map((row) => row.root)),
-    show(probabilities) {
-      const top = Math.max(...probabilities);
-      rows.forEach(({ fill, share, root }, digit) => {
-        const value = probabilities[digit];
-        fill.style.width = `${100 * value}%`;
-        share.textContent = percent(value);
-        root.classList.toggle("cw-top", value > 0 && value === top);
-      });
-    },
-  };
 }
 
 /** The first layer's feature maps, at most 16, each scaled to its own largest value. */

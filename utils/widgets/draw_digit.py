@@ -96,8 +96,8 @@ class DrawDigit(CourseWidget):
     read or set from Python (empty: the first example).
     """
 
-    _esm = read_module("shared", "draw_digit")
-    _css = read_style("draw_digit")
+    _esm = read_module("shared", "network", "draw_digit")
+    _css = read_style("network", "draw_digit")
 
     layers = traitlets.List(traitlets.Dict()).tag(sync=True)
     weights = traitlets.Bytes().tag(sync=True)
