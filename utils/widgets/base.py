@@ -1,6 +1,7 @@
 """What the interactive figures share: how their module and their style sheet are put together."""
 
 import math
+import re
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -8,6 +9,7 @@ import anywidget
 import traitlets
 
 HERE = Path(__file__).parent
+NOTES = re.compile(r"(?m)^\s*//.*\n|^\s*/\*(.|\n)*?\*/\s*\n|^[ ]+")
 
 
 def read_module(*names: str) -> str:
@@ -29,6 +31,11 @@ def read_style(*names: str) -> str:
         names: file names without ``.css``, for example ``"draw_digit"``.
     """
     return "\n".join((HERE / f"{name}.css").read_text(encoding="utf-8") for name in ("style", *names))
+
+
+def without_notes(source: str) -> str:
+    """A module or style sheet without comment lines and indentation: those are read in the repository."""
+    return NOTES.sub("", source)
 
 
 class CourseWidget(anywidget.AnyWidget):
