@@ -15,6 +15,7 @@ from torch import nn
 import utils.widgets
 from utils.widgets import (
     ComputationGraph,
+    DecisionBoundary,
     DescentPath,
     DrawDigit,
     LabelsAndCurve,
@@ -75,6 +76,7 @@ FIGURES = {
     "SoftmaxExplorer": softmax_explorer,
     "ComputationGraph": ComputationGraph,
     "ResidualBranches": residual_branches,
+    "DecisionBoundary": lambda: DecisionBoundary(steps=40),
 }
 
 
