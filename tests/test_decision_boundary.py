@@ -20,7 +20,8 @@ STATE = """(figure) => {
   const plain = (part) => Array.from(part);
   const all = (name) => net.layers.map((layer) => layer[name].map(plain));
   const { points, steps, sizes, losses } = net;
-  return { points, steps, sizes, losses, weights: all("values"), gradients: all("gradients"), ...net.measure() };
+  const parameters = { weights: all("values"), gradients: all("gradients") };
+  return { points, steps, sizes, losses, ...parameters, ...net.measure() };
 }"""
 
 
