@@ -141,7 +141,7 @@ def test_verdict_is_what_happens(session, tmp_path, share, word):
     figure = DescentPath(xs, ys, lr=share * limit, steps=200)
     page = session().open(write_page(tmp_path / "p.html", [figure]))
     assert page.locator(".cw-verdict strong").inner_text().startswith(word)
-    assert f"η is {share:.2g} of 2/λmax" in page.locator(".cw-verdict").inner_text()
+    assert f"η is {share:.2g} of 2/\u2060λmax" in page.locator(".cw-verdict").inner_text()
     _, losses = page_path(page)
     excess = losses - np.polyfit(xs, ys, 1, full=True)[1][0] / 40
     assert (excess[-1] > excess[-50]) == (share > 1)

@@ -184,6 +184,7 @@ class DescentFigure {
     for (const text of course.svg.querySelectorAll("text[text-anchor=end]")) {
       text.textContent = power(Number(text.textContent.replace("\u2212", "-")));
     }
+    for (const line of course.svg.querySelectorAll(".cw-zero")) line.setAttribute("class", "cw-grid");
     course.line = make("svg:path", { class: "cw-path" });
     course.dots = make("svg:g", { class: "cw-visited" });
     course.marks.append(course.line, course.dots);
@@ -253,7 +254,7 @@ class DescentFigure {
           : ["Converges", "every direction shrinks at every step"]
       : grown ? ["Diverges", "some examples have a steeper bowl than their mean"]
         : ["Wanders", "every sample pulls to a place of its own"];
-    const text = `η is ${significant(share, 2)} of 2/λmax: ${why}. After ${steps} ${steps > 1 ? "steps" : "step"} the MSE is ${significant(end, 4)}; the lowest is ${significant(this.loss.least, 4)}.`;
+    const text = `η is ${significant(share, 2)} of 2/\u2060λmax: ${why}. After ${steps} ${steps > 1 ? "steps" : "step"} the MSE is ${significant(end, 4)}; the lowest is ${significant(this.loss.least, 4)}.`;
     this.verdict.replaceChildren(make("strong", { class: word === "Diverges" ? "cw-away" : "" }, word), `. ${text}`);
     this.speech.say(`${word}. ${text}`);
   }

@@ -19,7 +19,7 @@ def path_ranges(xs: Sequence[float], ys: Sequence[float]) -> list[tuple[float, f
     """Ranges of w and b about the least-squares line in which the contours are neither flat nor narrow."""
     slope, intercept = fit_line(xs, ys)
     X = np.stack([xs, np.ones(len(xs))], axis=1)
-    reach = 0.6 * max(np.ptp(ys), 1e-9)  # a line this far off at all x is far off
+    reach = 0.45 * max(np.ptp(ys), 1e-9)  # a line this far off at all x is far off
     halves = reach * np.sqrt(np.diag(np.linalg.inv(X.T @ X / len(X))))
     return [round_range(slope, halves[0]), round_range(intercept, halves[1])]
 
