@@ -137,9 +137,8 @@ class BranchFigure {
       make("div", { class: "cw-buttons" }, button("All on", all(true)), button("All off", all(false)), this.player, this.score),
       make("div", { class: "cw-columns" },
         make("figure", {}, make("figcaption", {}, "Test pictures, and what is read"), grid),
-        make("div", {}, this.one, this.chart.root)),
-      this.plot(blocks.length),
-      make("p", { class: "cw-help" }, "Each arc is a branch, the line below it the shortcut; a square on the line is a projection. Under each picture is the digit that the network reads, with \u2717 where it is wrong."),
+        make("div", {}, this.one, this.chart.root),
+        this.plot(blocks.length), this.note()),
       this.speech.node);
   }
 
@@ -152,20 +151,25 @@ class BranchFigure {
 
   /** Share of right answers against the number of branches that are off, a dot for each pattern tried. */
   plot(count) {
-    this.at = (off, share) => ({ cx: 50 + (off * 580) / count, cy: 110 - 100 * share });
+    this.at = (off, share) => ({ cx: 56 + (off * 272) / count, cy: 122 - 110 * share });
     const text = (x, y, words, anchor) => make("svg:text", { x, y, "text-anchor": anchor }, words);
     const line = (share, name) => {
       const { cy } = this.at(0, share);
-      return make("svg:line", { class: name, x1: 38, x2: 642, y1: cy, y2: cy });
+      return make("svg:line", { class: name, x1: 44, x2: 338, y1: cy, y2: cy });
     };
     this.now = make("svg:circle", { class: "cw-now-dot", r: 7, visibility: "hidden" });
     this.trail = make("svg:g", {}, this.now);
-    const svg = make("svg:svg", { viewBox: "0 0 650 132", role: "img", "aria-label": "Pictures read correctly, by number of branches that are off" },
+    const svg = make("svg:svg", { viewBox: "0 0 340 146", role: "img", "aria-label": "Pictures read correctly, by number of branches that are off" },
       line(0, "cw-zero"), line(0.5, "cw-grid"), line(1, "cw-grid"), line(0.1, "cw-guess"),
-      ...[0, 0.5, 1].map((share) => text(32, 114.5 - 100 * share, `${100 * share}%`, "end")),
-      ...Array.from({ length: count + 1 }, (_, off) => text(this.at(off, 0).cx, 128, String(off), "middle")), this.trail);
-    return make("figure", {}, make("figcaption", {}, "Read correctly, by number of branches off ",
-      make("small", {}, "a dot for each pattern that you try; dotted: guessing")), svg);
+      ...[0, 0.5, 1].map((share) => text(38, 126.5 - 110 * share, `${100 * share}%`, "end")),
+      ...Array.from({ length: count + 1 }, (_, off) => text(this.at(off, 0).cx, 142, String(off), "middle")), this.trail);
+    return make("figure", {}, make("figcaption", {}, "Right answers by branches off"), svg);
+  }
+
+  note() {
+    return make("p", { class: "cw-help" }, "Each arc is a branch, the line below it the shortcut; a square on the line is a projection. ",
+      "Under each picture stands the digit that the network reads, with \u2717 where it is wrong. ",
+      "Every pattern of switches that you try leaves a dot in the chart; the dotted line is guessing.");
   }
 
   walk(event) {
