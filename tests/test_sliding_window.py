@@ -98,7 +98,7 @@ def test_it_takes_arrays_and_tensors():
         ({"layers": [[3, 1]]}, "1 to 5 layers of kernel, stride, dilation"),
         ({"layers": [[6, 1, 1]]}, "kernels in 1..5"),
         ({"layers": [[3, 3, 1]]}, "strides in 1..2"),
-        ({"layers": [[3, 1, 0]]}, "dilations in 1..8"),
+        ({"layers": [[3, 1, 0]]}, "dilations in 1..9"),
     ],
 )
 def test_it_refuses(arguments, words):
@@ -108,7 +108,7 @@ def test_it_refuses(arguments, words):
 
 def test_it_keeps_its_value_when_a_bad_one_is_refused():
     figure = SlidingWindow()
-    for name, value in [("stride", 7), ("kernel", [[1], [1, 2]]), ("mode", "x"), ("layers", [[1, 1, 9]])]:
+    for name, value in [("stride", 7), ("kernel", [[1], [1, 2]]), ("mode", "x"), ("layers", [[1, 1, 10]])]:
         before = getattr(figure, name)
         with pytest.raises(TraitError):
             setattr(figure, name, value)
@@ -359,7 +359,7 @@ def test_two_views_stay_in_step(session, tmp_path):
 
 @pytest.mark.parametrize("mode", ["window", "field"])
 def test_it_fits_a_phone(session, tmp_path, mode):
-    layers = [[5, 2, 8]] * 5
+    layers = [[5, 2, 9]] * 5
     figure = SlidingWindow([[-9] * 7] * 7, [[-9] * 3] * 3, padding=2, position=1000, mode=mode, layers=layers)
     page = session(viewport={"width": 343, "height": 900}).open(write_page(tmp_path / "p.html", [figure]))
     wide = page.evaluate("""[...document.querySelectorAll('.cw-slide, .cw-slide *')]

@@ -265,7 +265,7 @@ class SlidingFigure {
 
   showLayers(layers, levels) {
     if (this.body.children.length !== layers.length) {
-      const options = [count(5), count(2), count(8)].map((numbers) => numbers.map((n) => n + 1));
+      const options = [count(5), count(2), count(9)].map((numbers) => numbers.map((n) => n + 1));
       this.picks = layers.map((_, i) => options.map((numbers, j) => pick(numbers, (text) => put(this.model, {
         layers: this.model.get("layers").map((layer, l) => (l === i ? layer.map((old, m) => (m === j ? Number(text) : old)) : layer)),
       }), { "aria-label": `${["Kernel", "Stride", "Dilation"][j]} of layer ${i + 1}` })));

@@ -54,7 +54,7 @@ class SlidingWindow(CourseWidget):
             dilation: 1 to 3. A window that fits nowhere is shown as such.
             position: 0 for the first place, then row by row.
             mode: "window" or "field".
-            layers: 1 to 5 triples: kernel (1 to 5), stride (1 or 2), dilation (1 to 8).
+            layers: 1 to 5 triples: kernel (1 to 5), stride (1 or 2), dilation (1 to 9).
 
         Raises:
             traitlets.TraitError: if a number lies outside its range or rows differ in length.
@@ -89,11 +89,11 @@ class SlidingWindow(CourseWidget):
     @traitlets.validate("layers")
     def _validate_layers(self, proposal: dict) -> list[list[int]]:
         layers = proposal["value"]
-        highest = (5, 2, 8)  # of kernel, stride, dilation
+        highest = (5, 2, 9)  # of kernel, stride, dilation
         if not 1 <= len(layers) <= 5 or any(len(layer) != 3 for layer in layers):
             raise traitlets.TraitError(f"expected 1 to 5 layers of kernel, stride, dilation, got {layers}")
         if not all(1 <= n <= top for layer in layers for n, top in zip(layer, highest, strict=True)):
             raise traitlets.TraitError(
-                f"expected kernels in 1..5, strides in 1..2, dilations in 1..8, got {layers}"
+                f"expected kernels in 1..5, strides in 1..2, dilations in 1..9, got {layers}"
             )
         return layers
