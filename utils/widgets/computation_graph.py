@@ -17,7 +17,7 @@ EXPRESSIONS = (
     "p = exp(a); q = exp(b); s = p + q; y = log(s)",
     "h = relu(a); u = h * b; v = u + a; y = v / 2",
 )
-VALUES = {"a": 1.0, "b": 2.0, "w": -1.0, "x": 1.5, "y": 1.0}
+VALUES = {"a": 2.0, "b": 1.0, "w": -1.0, "x": 1.5, "y": 1.0}
 
 
 def _number(tree: ast.expr) -> float | None:
