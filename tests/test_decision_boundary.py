@@ -134,8 +134,8 @@ def test_boundary_lies_where_torch_is_undecided(session, tmp_path):
     model = torch_model(now["sizes"], now["weights"], "tanh")
     path = page.locator(".cw-edge").get_attribute("d")
     pairs = np.array([[float(n) for n in pair] for pair in re.findall(r"([\d.]+) ([\d.]+)", path)])
-    x1 = (pairs[:, 0] - 40) / 286 * 3.6 - 1.8
-    x2 = ((133 - pairs[:, 1]) / 246) * 3.6 * 246 / 286
+    x1 = (pairs[:, 0] - 52) / 274 * 3.6 - 1.8
+    x2 = ((133 - pairs[:, 1]) / 246) * 3.6 * 246 / 274
     with torch.no_grad():
         undecided = torch.sigmoid(model(torch.from_numpy(np.stack([x1, x2], axis=1))))
     assert len(pairs) > 80 and (undecided - 0.5).abs().max() < 0.03
@@ -144,7 +144,7 @@ def test_boundary_lies_where_torch_is_undecided(session, tmp_path):
     for i, (w1, w2) in enumerate(np.reshape(now["weights"][0][0], (8, 2))):
         ends = [float(units.nth(i).get_attribute(name)) for name in ("x1", "y1", "x2", "y2")]
         for u, v in (ends[:2], ends[2:]):
-            at = (u - 40) / 286 * 3.6 - 1.8, (133 - v) / 246 * 3.6 * 246 / 286
+            at = (u - 52) / 274 * 3.6 - 1.8, (133 - v) / 246 * 3.6 * 246 / 274
             assert w1 * at[0] + w2 * at[1] + now["weights"][0][1][i] == pytest.approx(0, abs=1e-9)
 
 

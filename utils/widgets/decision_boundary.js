@@ -4,7 +4,7 @@ const LR = 0.03;
 const LAST = 4000; // steps
 const GRID = 60; // the heat map's rows and columns
 const LEVELS = 16; // of its colours
-const REACH = [1.8, 1.8 * (246 / 286)]; // of the plane that is shown, to both sides
+const REACH = [1.8, 1.8 * (246 / 274)]; // of the plane that is shown, to both sides
 const BENDS = { // function, and its derivative from sum z and output a
   linear: [(z) => z, () => 1],
   relu: [(z) => Math.max(0, z), (z) => (z > 0 ? 1 : 0)],
@@ -145,16 +145,16 @@ function button(text, onClick) {
 /** A picture with three ticks on each axis; x and y map values to it, and marks holds what moves. */
 function frame(name, xRange, yRange, xName, yName) {
   const scale = ([low, high], from, to) => (value) => from + ((value - low) / (high - low)) * (to - from);
-  const [x, y] = [scale(xRange, 40, 326), scale(yRange, 256, 10)];
-  const box = { x: 40, y: 10, width: 286, height: 246 };
-  const marks = make("svg:svg", { ...box, viewBox: "40 10 286 246" }, make("svg:rect", { class: "cw-ground", ...box }));
+  const [x, y] = [scale(xRange, 52, 326), scale(yRange, 256, 10)];
+  const box = { x: 52, y: 10, width: 274, height: 246 };
+  const marks = make("svg:svg", { ...box, viewBox: "52 10 274 246" }, make("svg:rect", { class: "cw-ground", ...box }));
   const text = (u, v, words, anchor, more) => make("svg:text", { x: u, y: v, "text-anchor": anchor, ...more }, words);
   const ticks = ([low, high]) => [low, (low + high) / 2, high].map((value) => [value, format(value, high > 2 ? 0 : 1)]);
   return { x, y, marks, svg: make("svg:svg", { viewBox: "0 0 340 296", role: "group", "aria-label": name }, marks,
     ...ticks(xRange).map(([value, words]) => text(x(value), 273, words, "middle")),
-    ...ticks(yRange).map(([value, words]) => text(34, y(value) + 4.5, words, "end")),
-    text(183, 291, xName, "middle", { class: "cw-axis" }),
-    text(0, 0, yName, "middle", { class: "cw-axis", transform: "translate(11 133) rotate(-90)" })) };
+    ...ticks(yRange).map(([value, words]) => text(46, y(value) + 4.5, words, "end")),
+    text(189, 291, xName, "middle", { class: "cw-axis" }),
+    text(0, 0, yName, "middle", { class: "cw-axis", transform: "translate(12 133) rotate(-90)" })) };
 }
 
 /** Segments along which a (GRID + 1)² table of logits is zero, as a path (marching squares). */
