@@ -1,6 +1,5 @@
 """The optimizer figure: what it refuses, and whether its paths are those of torch.optim."""
 
-import gzip
 import math
 
 import pytest
@@ -9,7 +8,7 @@ from figure_page import drag, touch, write_page
 from traitlets import TraitError
 
 from utils.widgets import OptimizerPath
-from utils.widgets.optimizer_path import OPTIMIZERS, WINDOWS, without_notes
+from utils.widgets.optimizer_path import OPTIMIZERS, WINDOWS
 
 # settings that converge, oscillate, crawl and diverge
 CASES = [
@@ -117,11 +116,6 @@ def test_keeps_its_value_when_a_bad_one_is_refused():
         with pytest.raises(TraitError):
             setattr(figure, name, value)
         assert getattr(figure, name) == before
-
-
-def test_module_is_small_and_without_notes():
-    assert without_notes("/** a\n * b\n */\nf(); // c\n  // d\n  g();\n") == "f(); // c\ng();\n"
-    assert len(gzip.compress((OptimizerPath._esm + OptimizerPath._css).encode())) < 10_000
 
 
 @pytest.mark.parametrize("surface", WINDOWS)

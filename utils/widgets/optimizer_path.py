@@ -1,10 +1,8 @@
 """Optimizer path: where SGD, momentum, Nesterov, RMSProp and Adam go on a surface, and how the loss falls."""
 
-import re
-
 import traitlets
 
-from utils.widgets.base import CourseWidget, check_finite, read_module, read_style
+from utils.widgets.base import CourseWidget, check_finite, read_module, read_style, without_notes
 
 OPTIMIZERS = ("sgd", "momentum", "nesterov", "rmsprop", "adam")
 WINDOWS = {  # (lowest, highest) x and y of each surface, and the default start
@@ -15,12 +13,6 @@ WINDOWS = {  # (lowest, highest) x and y of each surface, and the default start
 }
 LIMITS = {"lr": (1e-4, 3), "beta1": (0, 0.99), "beta2": (0, 0.9999), "steps": (10, 500), "kappa": (1, 320)}
 SETTING = ("optimizer", "lr", "beta1", "beta2", "start")
-NOTES = re.compile(r"(?m)^\s*//.*\n|^\s*/\*\*(.|\n)*?\*/\s*\n|^[ ]+")
-
-
-def without_notes(module: str) -> str:
-    """A module without comment lines and indentation: they are read in the repository, not in a page."""
-    return NOTES.sub("", module)
 
 
 class OptimizerPath(CourseWidget):
@@ -35,7 +27,7 @@ class OptimizerPath(CourseWidget):
     """
 
     _esm = without_notes(read_module("shared", "plot", "contours", "optimizer_path"))
-    _css = read_style("contours", "optimizer_path")
+    _css = without_notes(read_style("contours", "optimizer_path"))
 
     surface = traitlets.Enum(tuple(WINDOWS), "turned").tag(sync=True)
     optimizer = traitlets.Enum(OPTIMIZERS, "momentum").tag(sync=True)
