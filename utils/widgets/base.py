@@ -2,7 +2,7 @@
 
 import math
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import anywidget
@@ -21,7 +21,7 @@ def read_module(*names: str) -> str:
     Args:
         names: file names without ``.js``, for example ``"shared", "line_and_loss"``.
     """
-    return "\n".join((HERE / f"{name}.js").read_text(encoding="utf-8") for name in names)
+    return _read(f"{name}.js" for name in names)
 
 
 def read_style(*names: str) -> str:
@@ -30,12 +30,12 @@ def read_style(*names: str) -> str:
     Args:
         names: file names without ``.css``, for example ``"draw_digit"``.
     """
-    return "\n".join((HERE / f"{name}.css").read_text(encoding="utf-8") for name in ("style", *names))
+    return _read(f"{name}.css" for name in ("style", *names))
 
 
-def without_notes(source: str) -> str:
-    """A module or style sheet without comment lines and indentation: those are read in the repository."""
-    return NOTES.sub("", source)
+def _read(names: Iterable[str]) -> str:
+    """The files joined, without comment lines and indentation: those are read in the repository."""
+    return NOTES.sub("", "\n".join((HERE / name).read_text(encoding="utf-8") for name in names))
 
 
 class CourseWidget(anywidget.AnyWidget):

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 import traitlets
 
-from utils.widgets.base import CourseWidget, check_finite, read_module, read_style, without_notes
+from utils.widgets.base import CourseWidget, check_finite, read_module, read_style
 from utils.widgets.line_and_loss import fit_line, round_inside, round_range
 
 
@@ -33,8 +33,8 @@ class DescentPath(CourseWidget):
     ``with figure.hold_sync(), figure.hold_trait_notifications(): figure.xs, figure.ys = xs, ys``.
     """
 
-    _esm = without_notes(read_module("shared", "plot", "contours", "descent_path"))
-    _css = without_notes(read_style("descent_path"))
+    _esm = read_module("shared", "plot", "contours", "descent_path")
+    _css = read_style("descent_path")
 
     xs = traitlets.List(traitlets.CFloat()).tag(sync=True)
     ys = traitlets.List(traitlets.CFloat()).tag(sync=True)

@@ -2,7 +2,7 @@
 
 import traitlets
 
-from utils.widgets.base import CourseWidget, check_finite, read_module, read_style, without_notes
+from utils.widgets.base import CourseWidget, check_finite, read_module, read_style
 
 OPTIMIZERS = ("sgd", "momentum", "nesterov", "rmsprop", "adam")
 WINDOWS = {  # (lowest, highest) x and y of each surface, and the default start
@@ -26,8 +26,8 @@ class OptimizerPath(CourseWidget):
     together: ``with figure.hold_sync(), figure.hold_trait_notifications(): ...``.
     """
 
-    _esm = without_notes(read_module("shared", "plot", "contours", "optimizer_path"))
-    _css = without_notes(read_style("contours", "optimizer_path"))
+    _esm = read_module("shared", "plot", "contours", "optimizer_path")
+    _css = read_style("contours", "optimizer_path")
 
     surface = traitlets.Enum(tuple(WINDOWS), "turned").tag(sync=True)
     optimizer = traitlets.Enum(OPTIMIZERS, "momentum").tag(sync=True)
