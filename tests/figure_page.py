@@ -5,6 +5,7 @@ import re
 from pathlib import Path
 
 from ipywidgets.embed import embed_data
+from playwright.sync_api import expect
 
 LOADER = (Path(__file__).resolve().parents[1] / "book" / "static" / "widgets.js").as_uri()
 STATE = re.compile(r'<script type="application/vnd\.jupyter\.widget-state\+json">(.*?)</script>', re.S)
@@ -34,22 +35,61 @@ def write_page(path: Path, widgets: list, spoil=None) -> str:
     return path.as_uri()
 
 
-def drag(page, locator, dx: float, dy: float) -> None:
+def settle(page, frames: int = 2) -> None:
+    """Two frames of the page: figures redraw once a frame, and what was asked for before has been drawn."""
+    for _ in range(frames):
+        page.evaluate("() => new Promise(requestAnimationFrame)")
+
+
+def freeze(page) -> None:
+    """From here on the page's timers and frames wait for page.clock.run_for; resume() lets them go on.
+
+    In between settle would wait for ever.
+    """
+    page.clock.install(time=0)
+    page.clock.pause_at(3600)
+
+
+def says(page, words: str | re.Pattern) -> None:
+    """Wait until the live region, which speaks once things are still, says just this, or what matches."""
+    live = page.locator("[aria-live=polite]")
+    expect(live).to_have_text(words)
+    if isinstance(words, str):
+        assert live.inner_text() == words, "to the last space"
+
+
+def centre(locator) -> tuple[float, float]:
     box = locator.bounding_box()
-    x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+    return box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+
+
+def drag(page, locator, dx: float, dy: float) -> None:
+    x, y = centre(locator)
     page.mouse.move(x, y)
     page.mouse.down()
     page.mouse.move(x + dx / 2, y + dy / 2, steps=3)
     page.mouse.move(x + dx, y + dy, steps=3)
     page.mouse.up()
-    page.wait_for_timeout(50)
+    settle(page)
 
 
 def touch(page, points: list[tuple[float, float]]) -> None:
-    """One finger that goes down at the first point, moves through the others and leaves."""
+    """One finger that goes down at the first point, moves through the others and leaves.
+
+    A single point is a tap: the browser makes a click of it a little later.
+    """
+    clicks = page.evaluate_handle("[]")
+    clicks.evaluate("clicks => addEventListener('click', () => clicks.push(1), { capture: true })")
     client = page.context.new_cdp_session(page)
     for i, (x, y) in enumerate(points):
         kind = "touchMove" if i else "touchStart"
         client.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": [{"x": x, "y": y}]})
     client.send("Input.dispatchTouchEvent", {"type": "touchEnd", "touchPoints": []})
-    page.wait_for_timeout(100)
+    if len(points) == 1:
+        page.wait_for_function("clicks => clicks.length", arg=clicks)
+    settle(page)
+
+
+def tap(page, locator) -> None:
+    locator.scroll_into_view_if_needed()
+    touch(page, [centre(locator)])

@@ -1,11 +1,12 @@
 """The figure of chapter 2 and the contours that it shares with chapter 12."""
 
 import json
+import re
 
 import numpy as np
 import pytest
 import torch
-from figure_page import drag, touch, write_page
+from figure_page import drag, says, settle, touch, write_page
 from traitlets import TraitError
 
 from utils.widgets import DescentPath
@@ -161,31 +162,30 @@ def test_controls(session, tmp_path):
     limit = step_limit(patients()[0])
     rate.focus()
     page.keyboard.press("End")
-    page.wait_for_timeout(50)
+    settle(page)
     assert page.locator(".cw-verdict strong").inner_text() == "Diverges"
     assert 1.25 < float(rate.get_attribute("aria-valuetext").split(", ")[1].split()[0]) < 1.4
     mark, track = page.locator(".cw-track small").bounding_box(), rate.bounding_box()
     at = (mark["x"] + mark["width"] / 2 - track["x"] - 8) / (track["width"] - 16)
     low, high = (float(rate.get_attribute(name)) for name in ("min", "max"))
     page.keyboard.press("Home")
-    page.wait_for_timeout(50)
+    settle(page)
     step = float(rate.get_attribute("aria-valuetext").split(",")[0])
     assert step * (low + at * (high - low)) == pytest.approx(limit, rel=0.02), "the mark stands at the limit"
     steps.fill("7")
-    page.wait_for_timeout(50)
+    settle(page)
     assert len(page_path(page)[0]) == 8
     again = page.get_by_role("button", name="New sample")
     assert again.get_attribute("aria-disabled") == "true"
     page.get_by_label("One").check()
-    page.wait_for_timeout(50)
+    settle(page)
     assert again.get_attribute("aria-disabled") is None
     before = page_path(page)[0]
     again.click()
-    page.wait_for_timeout(50)
+    settle(page)
     after = page_path(page)[0]
     assert (before[0] == after[0]).all() and (before[-1] != after[-1]).all()
-    page.wait_for_timeout(500)
-    assert page.locator("[aria-live=polite]").inner_text().startswith("Wanders.")
+    says(page, re.compile(r"^Wanders\."))
 
 
 def test_start_by_keyboard_mouse_and_finger(session, tmp_path):
@@ -196,11 +196,11 @@ def test_start_by_keyboard_mouse_and_finger(session, tmp_path):
     start.focus()
     page.keyboard.press("ArrowUp")
     page.keyboard.press("Shift+ArrowRight")
-    page.wait_for_timeout(50)
+    settle(page)
     assert page_path(page)[0][0] == pytest.approx([0.5, 0.05])
     for _ in range(20):
         page.keyboard.press("Shift+ArrowDown")
-    page.wait_for_timeout(50)
+    settle(page)
     assert page_path(page)[0][0] == pytest.approx([0.5, -4]), "the start stays on the map"
     drag(page, start.locator(".cw-knob"), 60, -60)
     w, b = page_path(page)[0][0]

@@ -5,7 +5,7 @@ import re
 import numpy as np
 import pytest
 import torch
-from figure_page import drag, touch, write_page
+from figure_page import drag, says, settle, touch, write_page
 from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.linear_model import LogisticRegression
@@ -21,7 +21,7 @@ FIT = """() => {
 
 def page_fit(page) -> dict:
     """What the page has fitted; infinite parameters come as floats too."""
-    page.wait_for_timeout(50)
+    settle(page)
     fit = page.evaluate(FIT)
     as_float = {name: float(fit[name].replace("Infinity", "inf")) for name in ("w", "b")}
     return fit | as_float
@@ -185,12 +185,12 @@ def test_by_keyboard(session, tmp_path):
     student(page, 3).focus()
     for _ in range(9):
         page.keyboard.press("Shift+ArrowLeft")
-    page.wait_for_timeout(500)
+    settle(page)
     assert student(page, 3).get_attribute("aria-valuenow") == "0", "a student stops at the end of the range"
     assert "failed" in student(page, 3).get_attribute("aria-valuetext")
-    assert "mean cross-entropy" in page.locator("[aria-live=polite]").inner_text()
+    says(page, re.compile("mean cross-entropy"))
     page.get_by_role("button", name="Start again").click()
-    page.wait_for_timeout(50)
+    settle(page)
     assert student(page, 3).get_attribute("aria-valuenow") == "3" and shown(page, "Slope w").endswith("0.000")
 
 
@@ -199,7 +199,7 @@ def test_by_mouse(session, tmp_path):
     page = session().open(write_page(tmp_path / "p.html", [figure, figure]))
     knob = student(page, 2).first.locator(".cw-knob")
     knob.click()
-    page.wait_for_timeout(50)
+    settle(page)
     assert "failed" in student(page, 2).first.get_attribute("aria-valuetext")
     assert page_fit(page)["kind"] == "separable"
     knob.click()
@@ -221,8 +221,7 @@ def test_by_finger(session, tmp_path):
     page = session(has_touch=True, is_mobile=True, viewport={"width": 375, "height": 900}).open(address)
     box = student(page, 1).locator(".cw-knob").bounding_box()
     x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
-    page.touchscreen.tap(x, y)  # the area of student 2 overlaps it
-    page.wait_for_timeout(50)
+    touch(page, [(x, y)])  # the area of student 2 overlaps it
     assert "passed" in student(page, 1).get_attribute("aria-valuetext")
     assert "failed" in student(page, 2).get_attribute("aria-valuetext")
     box = student(page, 4).locator(".cw-knob").bounding_box()

@@ -6,7 +6,7 @@ import re
 import numpy as np
 import pytest
 import torch
-from figure_page import touch, write_page
+from figure_page import freeze, says, settle, touch, write_page
 from torch import nn
 from torch.nn import functional as F
 from traitlets import TraitError
@@ -143,8 +143,7 @@ def test_bad_values_are_refused_and_change_nothing():
 
 
 def settled(page) -> None:
-    page.wait_for_function("document.querySelector('.cw-score').getAttribute('aria-busy') === null")
-    page.wait_for_timeout(50)
+    page.wait_for_function("!document.querySelector('.cw-score[aria-busy]')")
 
 
 def score(page) -> int:
@@ -195,7 +194,7 @@ def test_the_chosen_picture_shows_its_probabilities(session, tmp_path):
     page.locator(".cw-thumbs button").nth(5).click()
     page.keyboard.press("ArrowRight")
     page.keyboard.press("ArrowDown")
-    page.wait_for_timeout(50)
+    settle(page)
     assert (
         page.locator(".cw-thumbs [aria-pressed=true]").get_attribute("aria-label").startswith("Picture 17,")
     )
@@ -214,16 +213,19 @@ def test_buttons_switch_all_and_one_by_one(session, tmp_path):
     assert score(page) == right(figure, [False] * 5)
     page.get_by_role("button", name="All on").click()
     assert score(page) == right(figure, [True] * 5)
-    page.get_by_role("button", name="Off one by one").click()
-    page.wait_for_function("document.querySelectorAll('.cw-branch input:checked').length === 3")
+    freeze(page)
+    left, play = page.locator(".cw-branch input:checked"), page.get_by_role("button", name="Off one by one")
+    play.click()
+    page.clock.run_for(1000)
+    assert left.count() == 3, "one at once, one after a pause"
     page.get_by_role("button", name="Stop").click()
     assert score(page) == right(figure, [True] * 3 + [False] * 2)
-    page.wait_for_timeout(1100)
-    assert page.locator(".cw-branch input:checked").count() == 3, "stopped"
-    page.get_by_role("button", name="Off one by one").click()
-    page.wait_for_function("document.querySelectorAll('.cw-branch input:checked').length === 0")
-    page.get_by_role("button", name="Off one by one").wait_for()
-    assert "branches off" in page.locator("[aria-live]").inner_text()
+    page.clock.run_for(5000)
+    assert left.count() == 3, "stopped"
+    play.click()
+    page.clock.run_for(5000)
+    assert left.count() == 0 and play.count() == 1
+    says(page, re.compile("^5 branches off"))
 
 
 def test_keyboard_and_finger_switch(session, tmp_path):
@@ -245,8 +247,7 @@ def test_views_stay_in_step_and_start_as_python_left_them(session, tmp_path):
     assert [boxes.nth(i).is_checked() for i in range(10)] == figure.on * 2
     assert score(page) == right(figure, figure.on)
     boxes.nth(9).click()
-    page.wait_for_function("!document.querySelector('.cw-score[aria-busy]')")
-    page.wait_for_timeout(100)
+    settled(page)
     assert boxes.nth(4).is_checked()
     assert (
         page.locator(".cw-score strong").all_inner_texts()

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import torch
-from figure_page import touch, write_page
+from figure_page import freeze, says, settle, tap, touch, write_page
 from torch.nn import functional as F
 from traitlets import TraitError
 
@@ -56,10 +56,6 @@ def number(text: str) -> float:
 def output_shown(figure) -> list[float]:
     texts = figure.locator(".cw-places text").all_text_contents()
     return [number(text) for text in texts if text]
-
-
-def settle(page) -> None:
-    page.wait_for_timeout(60)
 
 
 # From Python's side
@@ -218,8 +214,7 @@ def test_places_by_keyboard(session, tmp_path):
         settle(page)
         assert place.get_attribute("aria-valuetext") == text
         assert page.locator("[aria-label^='Picture of 5 by 5']").get_attribute("aria-label").endswith(text)
-    page.wait_for_timeout(500)
-    assert page.locator("[aria-live=polite]").inner_text() == "Output 3 by 3; row 1, column 1: 211"
+    says(page, "Output 3 by 3; row 1, column 1: 211")
     page.get_by_label("Place", exact=True).fill("6")
     settle(page)
     assert output_shown(page) == [211, 295, 262, 259, 282, 214]
@@ -242,10 +237,10 @@ def test_places_by_mouse_and_finger(session, tmp_path):
     assert len(output_shown(page)) == 5, "the window follows a mouse that is held down"
 
     phone = session(has_touch=True, is_mobile=True, viewport={"width": 375, "height": 1100}).open(address)
-    box = phone.locator(".cw-places .cw-cell").nth(5).bounding_box()
-    phone.touchscreen.tap(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
-    settle(phone)
+    cell = phone.locator(".cw-places .cw-cell").nth(5)
+    tap(phone, cell)
     assert len(output_shown(phone)) == 6
+    box = cell.bounding_box()
     touch(phone, [(box["x"] + 5, box["y"] + 5)])
     assert len(output_shown(phone)) == 6
 
@@ -312,8 +307,7 @@ def test_layers_are_added_changed_and_removed(session, tmp_path):
         less.click(force=True)
         settle(page)
     assert page.locator("tbody tr").count() == 1 and less.get_attribute("aria-disabled") == "true"
-    page.wait_for_timeout(500)
-    assert page.locator("[aria-live=polite]").inner_text() == "Receptive field 3"
+    says(page, "Receptive field 3")
     page.get_by_role("button", name="Sliding window").click()
     settle(page)
     assert output_shown(page) == [211]
@@ -321,29 +315,31 @@ def test_layers_are_added_changed_and_removed(session, tmp_path):
 
 def test_play_goes_through_the_places_and_stops(session, tmp_path):
     page = session().open(write_page(tmp_path / "p.html", [SlidingWindow(stride=2)]))
+    freeze(page)
     play = page.get_by_role("button", name="Play")
     play.click()
-    page.wait_for_timeout(900)
+    page.clock.run_for(900)
     assert len(output_shown(page)) == 2 and page.get_by_role("button", name="Pause").count() == 1
-    page.wait_for_timeout(2000)
+    page.clock.run_for(2000)
     assert len(output_shown(page)) == 4 and play.count() == 1, "at the last place it stops"
     play.click()
-    settle(page)
+    page.clock.run_for(50)
     assert len(output_shown(page)) == 1, "and begins again"
     page.locator(".cw-places .cw-cell").nth(2).click()
-    page.wait_for_timeout(900)
+    page.clock.run_for(5000)
     assert len(output_shown(page)) == 3, "a reader who chooses a place ends the playing"
 
 
 def test_less_motion_means_one_place_a_press(session, tmp_path):
     page = session(reduced_motion="reduce").open(write_page(tmp_path / "p.html", [SlidingWindow(stride=2)]))
+    freeze(page)
     step = page.get_by_role("button", name="Next place")
     seen = []
     for _ in range(5):
         seen.append(len(output_shown(page)))
         step.click()
-        settle(page)
-    page.wait_for_timeout(900)
+        page.clock.run_for(50)
+    page.clock.run_for(5000)
     assert seen == [1, 2, 3, 4, 1] and len(output_shown(page)) == 2
 
 

@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 import torch
 from axe_playwright_python.sync_playwright import Axe
-from figure_page import STATE, drag, touch, write_page
+from figure_page import STATE, drag, says, settle, tap, touch, write_page
+from playwright.sync_api import expect
 from test_residual_branches import residual_branches
 from torch import nn
 
@@ -100,12 +101,12 @@ def test_line_shows_the_chapters_numbers(session, tmp_path):
     slope = page.get_by_label("Slope w").and_(page.locator("input"))
     for w, error in [(0, 18.67), (2, 0), (3, 4.67)]:
         slope.fill(str(w))
-        page.wait_for_timeout(50)
+        settle(page)
         assert error_shown(page) == error and value_of(page, "Slope w") == w
     assert page.get_by_label("Intercept b").and_(page.locator("input")).is_hidden()
     page.get_by_label("w only (b = 0)").uncheck()
     page.get_by_label("Intercept b").and_(page.locator("input")).fill("-3")
-    page.wait_for_timeout(50)
+    settle(page)
     assert error_shown(page) == pytest.approx(
         np.mean([(3 * x - 3 - 2 * x) ** 2 for x in (1, 2, 3)]), abs=0.006
     )
@@ -123,13 +124,13 @@ def test_line_by_keyboard(session, tmp_path):
     page.keyboard.press("Shift+ArrowLeft")
     page.keyboard.press("ArrowUp")
     page.keyboard.press("ArrowUp")
-    page.wait_for_timeout(50)
+    settle(page)
     step = 0.05
     assert value_of(page, "Slope w") == pytest.approx(1 + step + 10 * step - 10 * step)
     assert value_of(page, "Intercept b") == pytest.approx(-step + 2 * step)
     for _ in range(40):
         page.keyboard.press("Shift+ArrowRight")
-    page.wait_for_timeout(50)
+    settle(page)
     assert value_of(page, "Slope w") == 5, "the slope stops at the end of its range"
     page.get_by_role("slider", name="Slope w").first.focus()
     stops = []
@@ -148,7 +149,7 @@ def test_line_by_mouse_and_finger(session, tmp_path):
     assert 1.2 < value_of(page, "Slope w") < 2
     ground = page.locator(".cw-high").bounding_box()
     page.mouse.click(ground["x"] + ground["width"] / 2, ground["y"] + ground["height"] / 2)
-    page.wait_for_timeout(50)
+    settle(page)
     assert (value_of(page, "Slope w"), value_of(page, "Intercept b")) == pytest.approx((2, 0), abs=0.11)
 
     page = session(has_touch=True, is_mobile=True, viewport={"width": 375, "height": 1100}).open(address)
@@ -158,8 +159,7 @@ def test_line_by_mouse_and_finger(session, tmp_path):
     assert value_of(page, "Intercept b") > 0.5
     assert page.evaluate("scrollY") == 0, "dragging a handle must not scroll the page"
     ground = page.locator(".cw-high").bounding_box()
-    page.touchscreen.tap(ground["x"] + ground["width"] * 0.75, ground["y"] + ground["height"] / 2)
-    page.wait_for_timeout(50)
+    touch(page, [(ground["x"] + ground["width"] * 0.75, ground["y"] + ground["height"] / 2)])
     assert value_of(page, "Slope w") == pytest.approx(3.5, abs=0.11)
 
 
@@ -171,7 +171,7 @@ def test_line_optimum_and_other_data(session, tmp_path):
     assert error_shown(page) == round(np.mean((y - 20 * x - 100) ** 2))
     assert page.locator(".cw-cross").is_hidden()
     page.get_by_label("Show the least-squares solution").check()
-    page.wait_for_timeout(50)
+    settle(page)
     assert page.locator(".cw-cross").is_visible() and page.locator("table").count() == 0
 
 
@@ -180,7 +180,7 @@ def test_views_of_one_model_stay_in_step(session, tmp_path):
     page = session().open(write_page(tmp_path / "p.html", [figure, figure, drawing, drawing]))
     page.get_by_label("Slope w").and_(page.locator("input")).nth(1).fill("2")
     page.get_by_label("Example 2: a 6").nth(1).click()
-    page.wait_for_timeout(50)
+    settle(page)
     assert error_shown(page, 0) == error_shown(page, 1) == 0
     answers = page.locator(".cw-bars").all_inner_texts()
     boards = page.evaluate("[...document.querySelectorAll('.cw-board canvas')].map(c => c.toDataURL())")
@@ -209,8 +209,7 @@ def test_digit_drawn_by_mouse_keyboard_and_finger(session, tmp_path):
     assert set(page.locator(".cw-share").all_inner_texts()) == {"0\u00a0%"}
     drag(page, board, 60, 60)
     assert "says" in answer.inner_text()
-    page.wait_for_timeout(500)
-    assert page.locator("[aria-live=polite]").inner_text() == answer.inner_text()
+    says(page, answer.inner_text())
     board.focus()
     page.keyboard.press("c")
     assert "Draw a digit" in answer.inner_text()
@@ -223,7 +222,7 @@ def test_digit_drawn_by_mouse_keyboard_and_finger(session, tmp_path):
     page.keyboard.press("c")
 
     phone = session(has_touch=True, is_mobile=True, viewport={"width": 375, "height": 700}).open(address)
-    phone.get_by_role("button", name="Clear").tap()
+    tap(phone, phone.get_by_role("button", name="Clear"))
     phone.evaluate("scrollTo(0, 0)")
     box = phone.locator(".cw-board canvas").bounding_box()
     touch(phone, [(box["x"] + 150, box["y"] + 60 + 20 * i) for i in range(9)])
@@ -240,7 +239,7 @@ def test_digit_is_brought_to_the_form_of_mnist(session, tmp_path):
     page.mouse.down()
     page.mouse.move(box["x"] + 30, box["y"] + 150, steps=8)
     page.mouse.up()
-    page.wait_for_timeout(50)
+    settle(page)
     seen = page.evaluate("""() => {
         const context = document.querySelector('.cw-seen canvas').getContext('2d');
         return Array.from(context.getImageData(0, 0, 28, 28).data).filter((_, i) => i % 4 === 0) }""")
@@ -254,7 +253,7 @@ def test_digit_is_brought_to_the_form_of_mnist(session, tmp_path):
 
 def assert_softmax(page, logits: list[float], temperature: float = 1) -> None:
     """The figure shows torch's probabilities, and the exponentials and their sum (all with two decimals)."""
-    page.wait_for_timeout(50)
+    settle(page)
     scaled = torch.tensor(logits, dtype=torch.float64) / temperature
     shown = [text.strip("<>\u00a0%") for text in page.locator("li .cw-share").all_inner_texts()]
     assert [float(text) for text in shown] == pytest.approx((100 * scaled.softmax(0)).tolist(), abs=0.1)
@@ -274,9 +273,8 @@ def test_softmax_by_keyboard(session, tmp_path):
     page.keyboard.press("End")
     assert_softmax(page, [2.7, 5, -1])
     assert page.locator(".cw-top").inner_text().startswith("dog")
-    page.wait_for_timeout(500)
     cat, dog, bird = page.locator("li .cw-share").all_inner_texts()
-    assert page.locator("[aria-live=polite]").inner_text() == f"cat {cat}, dog {dog}, bird {bird}"
+    says(page, f"cat {cat}, dog {dog}, bird {bird}")
     stops = []
     for _ in range(4):
         page.keyboard.press("Tab")
@@ -291,14 +289,14 @@ def test_softmax_temperature(session, tmp_path):
     texts = []
     for press in ["Home"] + ["ArrowRight"] * 40:
         page.keyboard.press(press)
-        page.wait_for_timeout(30)
+        settle(page)
         texts.append(temperature.get_attribute("aria-valuetext"))
         if float(texts[-1]) > 0.5:
             assert_softmax(page, [2, 1, -1], float(texts[-1]))
     assert (texts[0], texts[20], texts[40]) == ("0.10", "1.00", "10.00")
     assert len(set(texts)) == 41, "each step of the slider changes the temperature"
     page.keyboard.press("Home")
-    page.wait_for_timeout(50)
+    settle(page)
     shares, power = page.locator("li .cw-share"), page.locator("li .cw-outcome > :first-child").first
     assert shares.all_inner_texts() == [">\u00a099.9\u00a0%", "<\u00a00.1\u00a0%", "<\u00a00.1\u00a0%"]
     assert power.inner_text() == "4.9\u00b7108", "e to the 20th is 4.9 times ten to the eighth"
@@ -343,6 +341,7 @@ def test_theme_motion_and_accessibility(session, tmp_path, name):
         page.evaluate("theme => document.documentElement.dataset.theme = theme", theme)
         for width in (732, 375):
             page.set_viewport_size({"width": width, "height": 900})
+            settle(page)
             assert page.evaluate("document.documentElement.scrollWidth") <= width
             found = Axe().run(page, options={"resultTypes": ["violations"]})
             assert found.violations_count == 0, found.generate_report()
@@ -370,8 +369,10 @@ def test_loader_says_what_is_wrong_in_place(session, tmp_path):
         del state[lost.model_id]
 
     page = session().open(write_page(tmp_path / "p.html", [broken, lost, whole], spoil))
-    alerts = page.locator(".widget-live[role=alert]").all_inner_texts()
-    assert "no ink" in alerts[0] and "its state is not in the page" in alerts[1] and len(alerts) == 2
+    alerts = page.locator(".widget-live[role=alert]")
+    expect(alerts).to_have_count(2)
+    assert "no ink" in alerts.nth(0).inner_text()
+    assert "its state is not in the page" in alerts.nth(1).inner_text()
     assert page.evaluate("document.querySelectorAll('style').length") == 2, "one style sheet for all figures"
 
 
