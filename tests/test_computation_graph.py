@@ -4,7 +4,7 @@ import re
 
 import pytest
 import torch
-from figure_page import touch, write_page
+from figure_page import says, settle, tap, touch, write_page
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from traitlets import TraitError
@@ -35,7 +35,7 @@ def torchs(description: str, inputs: dict[str, float]) -> dict[str, tuple[float,
 
 def shown(page) -> dict[str, tuple[float | None, float | None]]:
     """Value and gradient of every node of the first figure, with all digits; None where none is shown."""
-    page.wait_for_timeout(60)
+    settle(page)
     number = lambda text: None if text is None else float(text)  # noqa: E731
     return {name: (number(value), number(grad)) for name, value, grad in page.evaluate(NODES)}
 
@@ -53,7 +53,7 @@ def inputs_of(figure: ComputationGraph) -> dict[str, float]:
 
 def click(page, name: str) -> None:
     page.get_by_role("button", name=name).click()
-    page.wait_for_timeout(60)
+    settle(page)
 
 
 # Python's side
@@ -193,8 +193,7 @@ def test_sliders_recompute_everything(session, tmp_path):
     for key in ["Home", "ArrowRight", "ArrowRight"]:
         page.keyboard.press(key)
     assert_torchs(page, EXPRESSIONS[0], {"a": -2.8, "b": 1.0})
-    page.wait_for_timeout(500)
-    assert page.locator("[aria-live=polite]").inner_text() == "e is −3.6; ∂e/∂a is 2, ∂e/∂b is 0.2"
+    says(page, "e is −3.6; ∂e/∂a is 2, ∂e/∂b is 0.2")
 
 
 def test_steps_reveal_one_node_at_a_time(session, tmp_path):
@@ -250,7 +249,7 @@ def test_choice_by_keyboard_and_two_views(session, tmp_path):
     page = session().open(write_page(tmp_path / "p.html", [figure, figure]))
     page.keyboard.press("Tab")
     page.keyboard.press("ArrowDown")
-    page.wait_for_timeout(60)
+    settle(page)
     assert [page.locator("select").nth(i).evaluate("s => s.selectedIndex") for i in (0, 1)] == [1, 1]
     names = page.locator(".cw-slider label").all_inner_texts()
     assert [name.strip() for name in names] == ["w", "x", "b", "y"] * 2
@@ -260,7 +259,7 @@ def test_choice_by_keyboard_and_two_views(session, tmp_path):
         stops.append(page.evaluate("document.activeElement.textContent || document.activeElement.type"))
     assert stops == ["Clear", "Next step", "Forward", "Backward", "range"]
     page.keyboard.press("ArrowRight")
-    page.wait_for_timeout(60)
+    settle(page)
     assert page.evaluate("document.activeElement.type") == "range", "the slider keeps its focus"
     left, right = page.locator(".cw-graph svg").evaluate_all("s => s.map(one => one.ariaLabel)")
     assert left == right and "w = −0.9" in left
@@ -272,22 +271,21 @@ def test_graph_turns_on_a_phone_and_takes_a_finger(session, tmp_path):
     box = phone.locator(".cw-graph svg").bounding_box()
     assert box["height"] > 1.2 * box["width"], "the graph runs from top to bottom"
     assert phone.evaluate(OUTSIDE) == []
-    phone.get_by_role("button", name="Clear").tap()
+    tap(phone, phone.get_by_role("button", name="Clear"))
     assert shown(phone)["L"] == (None, None)
     slider = phone.get_by_label("w", exact=True)
     slider.scroll_into_view_if_needed()
     place = slider.bounding_box()
     y = place["y"] + place["height"] / 2
     touch(phone, [(place["x"] + place["width"] * share, y) for share in (0.34, 0.5, 0.8)])
-    phone.get_by_role("button", name="Backward").tap()
-    phone.wait_for_timeout(60)
+    tap(phone, phone.get_by_role("button", name="Backward"))
     moved = shown(phone)["w"][0]
     assert moved > 0
     assert_torchs(phone, EXPRESSIONS[1], {"w": moved, "x": 1.5, "b": 1.0, "y": 1.0})
     phone.set_viewport_size({"width": 800, "height": 600})
-    phone.wait_for_timeout(100)
-    box = phone.locator(".cw-graph svg").bounding_box()
-    assert box["width"] > 2 * box["height"], "with room it runs from left to right"
+    phone.wait_for_function("""() => { // with room it runs from left to right
+        const box = document.querySelector('.cw-graph svg').getBoundingClientRect();
+        return box.width > 2 * box.height }""")
 
 
 def test_what_has_no_value_is_said_so(session, tmp_path):

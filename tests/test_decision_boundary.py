@@ -5,7 +5,8 @@ import re
 import numpy as np
 import pytest
 import torch
-from figure_page import write_page
+from figure_page import freeze, says, settle, write_page
+from playwright.sync_api import expect
 from torch import nn
 from torch.nn import functional as F
 from traitlets import TraitError
@@ -31,7 +32,13 @@ def state(page, view: int = 0) -> dict:
 
 def train(page, count: int) -> None:
     page.evaluate(f"figure => {{ figure.advance({count}); figure.work(Infinity) }}", handle(page))
-    page.wait_for_timeout(60)
+    settle(page)
+
+
+def expect_step(page, step: int) -> None:
+    """Wait until the picture is that of this step: a network is trained over as many frames as it needs."""
+    settle(page)
+    expect(page.locator(".cw-result-line")).to_have_text(re.compile(f"^Step {step}:"))
 
 
 def handle(page):
@@ -130,6 +137,7 @@ def test_loss_gradients_and_steps_equal_torchs(session, tmp_path, data, hidden, 
 def test_boundary_lies_where_torch_is_undecided(session, tmp_path):
     figure = DecisionBoundary("moons", hidden=8, activation="tanh", steps=200)
     page = session().open(write_page(tmp_path / "p.html", [figure]))
+    expect_step(page, 200)
     now = state(page)
     model = torch_model(now["sizes"], now["weights"], "tanh")
     path = page.locator(".cw-edge").get_attribute("d")
@@ -162,26 +170,24 @@ def test_four_tanh_units_solve_xor_and_no_linear_network_does(session, tmp_path)
 def test_buttons_and_choices(session, tmp_path):
     page = session().open(write_page(tmp_path / "p.html", [DecisionBoundary(steps=20)]))
     result = page.locator(".cw-result-line")
-
-    def step() -> int:
-        page.wait_for_timeout(60)
-        return int(re.match(r"Step (\d+):", result.inner_text())[1])
-
-    assert step() == 20 and page.get_by_role("button", name="Train").is_visible()
+    expect_step(page, 20)
+    assert page.get_by_role("button", name="Train").is_visible()
     page.get_by_role("button", name="Step", exact=True).click()
-    assert step() == 21
+    expect_step(page, 21)
     page.get_by_role("button", name="Train").click()
     page.wait_for_function("document.querySelector('.cw-result-line').textContent.match(/Step [1-9]\\d\\d/)")
     page.get_by_role("button", name="Pause").click()
-    paused = step()
-    page.wait_for_timeout(500)
-    assert step() == paused >= 100
-    assert page.locator("[aria-live=polite]").inner_text() == result.inner_text()
+    settle(page)
+    paused = result.inner_text()
+    settle(page, frames=20)
+    assert result.inner_text() == paused and state(page)["steps"] >= 100
+    says(page, paused)
     page.get_by_role("button", name="Reset").click()
-    assert step() == 0
+    expect_step(page, 0)
     first = state(page)["weights"]
     page.get_by_role("button", name="New start").click()
-    assert step() == 0 and state(page)["weights"] != first
+    expect_step(page, 0)
+    assert state(page)["weights"] != first
     train(page, 5)
     page.get_by_label("Data").select_option("spirals")
     page.get_by_label("Activation").select_option("relu")
@@ -189,7 +195,7 @@ def test_buttons_and_choices(session, tmp_path):
     page.keyboard.press("End")
     page.get_by_label("Layers").focus()
     page.keyboard.press("ArrowRight")
-    assert step() == 0, "another network starts untrained"
+    expect_step(page, 0)  # another network starts untrained
     now = state(page)
     assert now["sizes"] == [2, 16, 16, 1] and len(now["points"]) == 200
     assert page.locator(".cw-unit").count() == 0, "lines are shown for one hidden layer"
@@ -207,25 +213,29 @@ def test_views_of_one_model_stay_in_step(session, tmp_path):
     figure = DecisionBoundary(hidden=3)
     page = session().open(write_page(tmp_path / "p.html", [figure, figure]))
     page.get_by_role("button", name="Train").first.click()
-    page.wait_for_timeout(400)
+    page.wait_for_function("document.querySelector('.cw-result-line').textContent.match(/Step [1-9]\\d/)")
     page.get_by_role("button", name="Pause").click()
-    page.wait_for_timeout(300)
+    caught_up = "figure => figure.net.steps === figure.model.get('steps')"
+    page.wait_for_function(f"[{FIGURE.format(0)}, {FIGURE.format(1)}].every({caught_up})")
     one, two = state(page, 0), state(page, 1)
     assert one["steps"] == two["steps"] > 5 and one["weights"] == two["weights"]
     page.get_by_label("Units a layer").nth(1).fill("7")
-    page.wait_for_timeout(100)
+    settle(page)
     assert state(page, 0)["sizes"] == state(page, 1)["sizes"] == [2, 7, 1]
 
 
 def test_less_motion_means_a_picture_a_second(session, tmp_path):
     page = session(reduced_motion="reduce").open(write_page(tmp_path / "p.html", [DecisionBoundary()]))
+    settle(page)
+    freeze(page)
     page.evaluate("""() => { window.pictures = 0; new MutationObserver(() => window.pictures++)
         .observe(document.querySelector('.cw-edge'), { attributes: true }) }""")
     page.get_by_role("button", name="Train").click()
-    page.wait_for_timeout(1500)
-    assert page.evaluate("window.pictures") <= 2 and state(page)["steps"] > 20
+    for pictures in (0, 1, 2):
+        page.clock.run_for(900)
+        assert page.evaluate("window.pictures") == pictures and state(page)["steps"] > 20
     page.get_by_role("button", name="Pause").click()
-    page.wait_for_timeout(60)
+    page.clock.run_for(50)
     assert page.locator(".cw-result-line").inner_text().startswith(f"Step {state(page)['steps']}:")
 
 

@@ -1,10 +1,11 @@
 """The optimizer figure: what it refuses, and whether its paths are those of torch.optim."""
 
 import math
+import re
 
 import pytest
 import torch
-from figure_page import drag, touch, write_page
+from figure_page import drag, says, settle, touch, write_page
 from traitlets import TraitError
 
 from utils.widgets import OptimizerPath
@@ -154,6 +155,7 @@ def test_by_keyboard_and_lists(session, tmp_path):
     assert control(page, "Momentum β1").is_hidden() and control(page, "Averaging β2").is_hidden()
     control(page, "Optimizer").select_option("adam")
     control(page, "Surface").select_option("saddle")
+    settle(page)
     assert control(page, "Narrowness κ").is_hidden() and control(page, "Averaging β2").is_visible()
     page.get_by_role("slider", name="Start").focus()
     page.keyboard.press("Shift+ArrowRight")
@@ -165,34 +167,33 @@ def test_by_keyboard_and_lists(session, tmp_path):
     page.keyboard.press("ArrowLeft")
     control(page, "Steps").focus()
     page.keyboard.press("ArrowRight")
-    page.wait_for_timeout(50)
+    settle(page)
     lr, beta2 = (
         float(control(page, n).get_attribute("aria-valuetext")) for n in ("Learning rate η", "Averaging β2")
     )
     assert lr == pytest.approx(0.0102, abs=1e-4) and beta2 == pytest.approx(0.9989, abs=1e-4)
     expected = OptimizerPath("saddle", "adam", lr=lr, beta2=beta2, steps=110, start=(-1.4, 0.04))
     assert_equal_walks(page_walk(page), torch_walk(expected))
-    page.wait_for_timeout(500)
-    assert page.locator("[aria-live=polite]").inner_text().startswith("Adam: loss")
+    says(page, re.compile("^Adam: loss"))
 
 
 def test_what_was_set_before_stays_as_a_faint_path(session, tmp_path):
     page = session().open(write_page(tmp_path / "p.html", [OptimizerPath("turned", "momentum")]))
+    page.clock.install()
     assert page.locator(".cw-before-told").is_hidden()
     before = page.locator("path.cw-here.cw-line").first.get_attribute("d")
     drag(page, page.get_by_role("slider", name="Start").locator(".cw-knob"), 60, -30)
-    page.wait_for_timeout(50)
     ghost = page.locator("path.cw-ghost.cw-line").first
     assert ghost.get_attribute("d") == before, "a drag of many moves leaves the path from before it"
     after = page.locator("path.cw-here.cw-line").first.get_attribute("d")
-    page.wait_for_timeout(900)
+    page.clock.fast_forward(900)  # a new gesture
     control(page, "Optimizer").select_option("nesterov")
-    page.wait_for_timeout(50)
+    settle(page)
     assert ghost.get_attribute("d") == after and "Momentum" in page.locator(".cw-before-told").inner_text()
     control(page, "Surface").select_option("rosenbrock")
-    page.wait_for_timeout(950)
+    page.clock.fast_forward(900)
     control(page, "Surface").select_option("valley")
-    page.wait_for_timeout(50)
+    settle(page)
     assert page.locator(".cw-before-told").is_hidden(), "another surface begins without a faint path"
 
 
@@ -201,7 +202,7 @@ def test_by_mouse_and_finger(session, tmp_path):
     page = session().open(address)
     ground = page.locator(".cw-ground").first.bounding_box()
     page.mouse.click(ground["x"] + ground["width"] * 0.75, ground["y"] + ground["height"] * 0.25)
-    page.wait_for_timeout(50)
+    settle(page)
     assert page_walk(page)[0][0].tolist() == pytest.approx([1, 1], abs=0.05)
 
     page = session(has_touch=True, is_mobile=True, viewport={"width": 375, "height": 1400}).open(address)
@@ -216,5 +217,5 @@ def test_views_stay_in_step(session, tmp_path):
     figure = OptimizerPath("rosenbrock", "adam", lr=0.1)
     page = session().open(write_page(tmp_path / "p.html", [figure, figure]))
     control(page, "Steps").nth(1).fill("200")
-    page.wait_for_timeout(50)
+    settle(page)
     assert len(page_walk(page, 0)[0]) == len(page_walk(page, 1)[0]) == 201
