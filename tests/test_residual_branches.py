@@ -260,17 +260,16 @@ def test_the_page_stays_responsive_while_it_computes(session, tmp_path):
     figure = ResidualBranches.from_model(model, pictures(100), [0] * 100)
     page = session().open(write_page(tmp_path / "p.html", [figure]))
     settled(page)
-    longest = page.evaluate(
+    turns = page.evaluate(
         """async () => {
-          let [longest, last] = [0, performance.now()];
+          let turns = 0;
           const score = document.querySelector('.cw-score');
           document.querySelector('.cw-branch input').click();
           while (score.getAttribute('aria-busy')) {
             await new Promise((done) => setTimeout(done, 0));
-            longest = Math.max(longest, performance.now() - last);
-            last = performance.now();
+            turns += 1;
           }
-          return longest;
+          return turns;
         }"""
     )
-    assert longest < 400, f"the page stood still for {longest:.0f} ms"
+    assert turns >= 5, f"the page could react {turns} times while it computed 100 pictures"
