@@ -144,7 +144,8 @@ class BranchFigure {
 
   thumb(pixels, p) {
     const said = make("span");
-    const root = make("button", { type: "button", class: "cw-example" }, colours(pixels, this.shape), said);
+    const name = { "aria-label": `Picture ${p + 1}, a ${this.labels[p]}` }; // until it is read
+    const root = make("button", { type: "button", class: "cw-example", ...name }, colours(pixels, this.shape), said);
     root.addEventListener("click", () => put(this.model, { chosen: p }));
     return { root, said };
   }
