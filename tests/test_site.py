@@ -32,7 +32,7 @@ WAIT_FOR_PAGE = """async () => {
     await new Promise(done => setTimeout(done, 150));
 }"""
 SETTLED = """() => !document.querySelector("main [aria-busy=true]") &&
-    [...document.querySelectorAll("main pre")].every(e =>
+    [...document.querySelectorAll("main pre, main .pst-scrollable-table-container")].every(e =>
         e.tabIndex >= 0 || e.scrollWidth <= e.clientWidth)"""
 FIND_OVERFLOW = """() => {
     const over = document.documentElement.scrollWidth - window.innerWidth;
