@@ -4,8 +4,10 @@ import json
 import re
 from pathlib import Path
 
+import pytest
 from ipywidgets.embed import embed_data
 from playwright.sync_api import expect
+from traitlets import TraitError
 
 LOADER = (Path(__file__).resolve().parents[1] / "book" / "static" / "widgets.js").as_uri()
 STATE = re.compile(r'<script type="application/vnd\.jupyter\.widget-state\+json">(.*?)</script>', re.S)
@@ -93,3 +95,12 @@ def touch(page, points: list[tuple[float, float]]) -> None:
 def tap(page, locator) -> None:
     locator.scroll_into_view_if_needed()
     touch(page, [centre(locator)])
+
+
+def assert_refused(figure, bad: list[tuple[str, object]]) -> None:
+    """Each of the bad values raises, and leaves the trait as it was."""
+    for name, value in bad:
+        before = getattr(figure, name)
+        with pytest.raises(TraitError):
+            setattr(figure, name, value)
+        assert getattr(figure, name) == before, name

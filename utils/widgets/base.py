@@ -56,3 +56,13 @@ def check_finite(name: str, values: Sequence[float]) -> None:
     """Raise traitlets.TraitError unless every value is a finite number: JSON has no NaN."""
     if not all(math.isfinite(value) for value in values):
         raise traitlets.TraitError(f"expected {name} to be finite, got {list(values)}")
+
+
+def check_inside(name: str, value: float, limits: tuple[float, float]) -> None:
+    """Raise traitlets.TraitError unless the value lies in the range, and the range is not empty."""
+    low, high = limits
+    check_finite(f"{name} and {name}_range", (value, low, high))
+    if not low < high or not low <= value <= high:
+        raise traitlets.TraitError(
+            f"expected {name} inside a range that is not empty, got {name}={value} and {name}_range={limits}"
+        )

@@ -5,8 +5,8 @@ from collections.abc import Sequence
 import numpy as np
 import traitlets
 
-from utils.widgets.base import CourseWidget, check_finite, read_module, read_style
-from utils.widgets.line_and_loss import fit_line, round_inside, round_range
+from utils.widgets.base import CourseWidget, check_finite, check_inside, read_module, read_style
+from utils.widgets.line_and_loss import check_points, fit_line, round_inside, round_range
 
 
 def step_limit(xs: Sequence[float]) -> float:
@@ -77,7 +77,7 @@ class DescentPath(CourseWidget):
                 empty, the start lies outside, or ``lr``, ``steps`` or ``batch_size`` is out of bounds.
         """
         xs, ys = [float(x) for x in xs], [float(y) for y in ys]
-        self._check_points(xs, ys)
+        check_points(xs, ys)
         near_w, near_b = path_ranges(xs, ys)
         w_range, b_range = w_range or near_w, b_range or near_b
         if start is None:
@@ -90,30 +90,16 @@ class DescentPath(CourseWidget):
         run = {"lr": lr, "steps": steps, "batch_size": batch_size, "seed": seed}
         super().__init__(xs=xs, ys=ys, start=start, **run, **ranges)
 
-    @staticmethod
-    def _check_points(xs: Sequence[float], ys: Sequence[float]) -> None:
-        check_finite("xs", xs)
-        check_finite("ys", ys)
-        if len(xs) != len(ys) or len(set(xs)) < 2:
-            raise traitlets.TraitError(
-                f"expected as many xs as ys, with at least two different xs, got xs={xs} and ys={ys}"
-            )
-
     @traitlets.validate("xs", "ys")
     def _validate_points(self, proposal: dict) -> list[float]:
-        self._check_points(*self.values_with(proposal, "xs", "ys"))
+        check_points(*self.values_with(proposal, "xs", "ys"))
         return proposal["value"]
 
     @traitlets.validate("start", "w_range", "b_range")
     def _validate_start(self, proposal: dict) -> tuple[float, float]:
         start, *ranges = self.values_with(proposal, "start", "w_range", "b_range")
-        for name, value, (low, high) in zip(("w", "b"), start, ranges, strict=True):
-            check_finite(f"start and {name}_range", (value, low, high))
-            if not low < high or not low <= value <= high:
-                raise traitlets.TraitError(
-                    f"expected the start inside a range that is not empty, got {name}={value} "
-                    f"and {name}_range={(low, high)}"
-                )
+        for name, value, limits in zip(("w", "b"), start, ranges, strict=True):
+            check_inside(name, value, limits)
         return proposal["value"]
 
     @traitlets.validate("lr")

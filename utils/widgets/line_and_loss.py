@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import numpy as np
 import traitlets
 
-from utils.widgets.base import CourseWidget, check_finite, read_module
+from utils.widgets.base import CourseWidget, check_finite, check_inside, read_module
 
 
 def fit_line(xs: Sequence[float], ys: Sequence[float]) -> tuple[float, float]:
@@ -34,6 +34,16 @@ def round_inside(value: float, limits: tuple[float, float]) -> float:
     """The value rounded to a 120th of the range, and moved into it."""
     step = (limits[1] - limits[0]) / 120
     return min(max(round(round(value / step) * step, 12), limits[0]), limits[1])
+
+
+def check_points(xs: Sequence[float], ys: Sequence[float]) -> None:
+    """Raise traitlets.TraitError unless a line can be fitted to these points."""
+    check_finite("xs", xs)
+    check_finite("ys", ys)
+    if len(xs) != len(ys) or len(set(xs)) < 2:
+        raise traitlets.TraitError(
+            f"expected as many xs as ys, with at least two different xs, got xs={xs} and ys={ys}"
+        )
 
 
 class LineAndLoss(CourseWidget):
@@ -85,7 +95,7 @@ class LineAndLoss(CourseWidget):
                 is empty, or a parameter lies outside its range.
         """
         xs, ys = [float(x) for x in xs], [float(y) for y in ys]
-        self._check_points(xs, ys)
+        check_points(xs, ys)
         slope, intercept = fit_line(xs, ys)
         near_w, near_b = default_ranges(xs, ys)
         w_range, b_range = w_range or near_w, b_range or near_b
@@ -94,28 +104,13 @@ class LineAndLoss(CourseWidget):
         modes = {"one_parameter": one_parameter, "show_optimum": show_optimum}
         super().__init__(xs=xs, ys=ys, w=w, b=b, w_range=w_range, b_range=b_range, **modes)
 
-    @staticmethod
-    def _check_points(xs: Sequence[float], ys: Sequence[float]) -> None:
-        check_finite("xs", xs)
-        check_finite("ys", ys)
-        if len(xs) != len(ys) or len(set(xs)) < 2:
-            raise traitlets.TraitError(
-                f"expected as many xs as ys, with at least two different xs, got xs={xs} and ys={ys}"
-            )
-
     @traitlets.validate("xs", "ys")
     def _validate_points(self, proposal: dict) -> list[float]:
-        self._check_points(*self.values_with(proposal, "xs", "ys"))
+        check_points(*self.values_with(proposal, "xs", "ys"))
         return proposal["value"]
 
     @traitlets.validate("w", "b", "w_range", "b_range")
     def _validate_parameters(self, proposal: dict) -> float | tuple[float, float]:
         for name in ("w", "b"):
-            value, (low, high) = self.values_with(proposal, name, f"{name}_range")
-            check_finite(f"{name} and {name}_range", (value, low, high))
-            if not low < high or not low <= value <= high:
-                raise traitlets.TraitError(
-                    f"expected {name} inside a range that is not empty, got {name}={value} "
-                    f"and {name}_range={(low, high)}"
-                )
+            check_inside(name, *self.values_with(proposal, name, f"{name}_range"))
         return proposal["value"]
