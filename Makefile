@@ -40,7 +40,7 @@ address: setup ## write the repository's address everywhere: URL=https://... [RE
 	@test -n "$(URL)" || { echo "address: say which, as in make address URL=https://..." >&2; exit 1; }
 	@$(PYTHON_RUN) scripts/address.py $(URL) $(REVISION)
 
-lock: setup ## requirements.in to requirements.txt; LOCK=--upgrade or LOCK=--newest for newer versions
+lock: $(if $(wildcard .venv/complete),,setup) ## requirements.in to requirements.txt; LOCK=--upgrade or LOCK=--newest for newer versions
 	@$(PYTHON_RUN) scripts/lock.py $(LOCK)
 
 clean: ## delete what was built (not .venv: rm -rf .venv)

@@ -134,6 +134,7 @@ make_environment() {
     TMPDIR=$(pwd)/.venv/tmp run .venv/bin/python -m pip install --no-input --progress-bar off \
         --disable-pip-version-check --only-binary :all: --no-deps --require-hashes \
         -r requirements.txt || explain
+    TMPDIR=$(pwd)/.venv/tmp run .venv/bin/python utils/colab.py --archives || explain
     rm -rf .venv/tmp
     if ! contents .venv/bin/python >.venv/complete.new || ! mv .venv/complete.new .venv/complete; then
         fail "cannot write .venv/complete"

@@ -19,14 +19,16 @@ TOOLS = "sh awk cat cmp cp df dirname grep head mkdir mv rm sed sleep touch unam
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="the make targets need a POSIX shell")
 
-# A stand-in answers the script's own questions; what pip does is in the file "pip" beside it.
+# A stand-in answers the script's own questions; what pip does is in the file "pip" beside it, and what the
+# fetching of source archives does in "archives".
 PYTHON = """#!/bin/sh
 case "$*" in
     *version_info*) echo {version} ;;
     *ensurepip*) exit {venv_missing} ;;
     *flock*) exec {real} "$@" ;;
     "-m venv .venv") mkdir -p .venv/bin && cp "$0" .venv/bin/python ;;
-    "-m pip"*) exec sh "{pip}" "$@" ;;
+    "-m pip"*) exec sh "{bin}/pip" "$@" ;;
+    "utils/colab.py --archives") exec sh "{bin}/archives" ;;
     *) exit 99 ;;
 esac
 """
@@ -44,11 +46,10 @@ class Course:
         for tool in TOOLS:
             (self.bin / tool).symlink_to(shutil.which(tool))
         self.pip('echo run >>"../pip runs"')
+        self.archives("touch .venv/archive")
 
     def python(self, name: str, version: str, venv: bool = True) -> None:
-        text = PYTHON.format(
-            version=version, venv_missing=int(not venv), real=sys.executable, pip=self.bin / "pip"
-        )
+        text = PYTHON.format(version=version, venv_missing=int(not venv), real=sys.executable, bin=self.bin)
         self.tool(name, text)
 
     def tool(self, name: str, text: str) -> None:
@@ -58,6 +59,9 @@ class Course:
 
     def pip(self, script: str) -> None:
         (self.bin / "pip").write_text(script + "\n")
+
+    def archives(self, script: str) -> None:
+        (self.bin / "archives").write_text(script + "\n")
 
     def start(self, **variables: str) -> subprocess.Popen:
         return subprocess.Popen(
@@ -98,6 +102,7 @@ def test_makes_the_environment_once_and_is_fast_afterwards(course: Course):
     code, output = course.run()
     assert code == 0, output
     assert (course.root / ".venv/complete").exists() and not (course.root / ".venv/tmp").exists()
+    assert (course.root / ".venv/archive").exists()
     start = time.perf_counter()
     assert course.run() == (0, "")
     assert time.perf_counter() - start < 0.5  # 0.02 s in peace; the tests share two cores
@@ -212,9 +217,27 @@ def test_a_failed_installation_says_why_and_leaves_nothing(course: Course, log: 
     assert log in (course.root / ".cache/environment.log").read_text()
 
 
+@pytest.mark.parametrize(
+    ("log", "expected"),
+    [
+        (HASHES, "torch==1.0 is not the file"),
+        (MISSING, "the registry has no torch==1.0"),
+        ("?", "pip failed"),
+    ],
+)
+def test_an_environment_without_its_archives_is_not_whole(course: Course, log: str, expected: str):
+    (course.bin / "output").write_text(log)
+    course.archives(f'cat "{course.bin}/output" >&2; exit 1')
+    code, output = course.run()
+    assert code == 1 and expected in output and not (course.root / ".venv").exists()
+    course.archives("")
+    assert course.run()[0] == 0 and course.pip_runs == 2
+
+
+@pytest.mark.parametrize("step", ["pip", "archives"])
 @pytest.mark.parametrize(("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
-def test_an_interruption_leaves_nothing(course: Course, number: int, status: int):
-    course.pip("touch .venv/started; exec sleep 30")
+def test_an_interruption_leaves_nothing(course: Course, step: str, number: int, status: int):
+    getattr(course, step)("touch .venv/started; exec sleep 30")
     process = course.start()
     course.wait_for(".venv/started")
     os.killpg(process.pid, number)  # as a terminal does

@@ -1,11 +1,14 @@
 """The setup cell, run as a notebook runs it, in every place where a reader may open a chapter."""
 
+import hashlib
 import json
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
+import time
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -30,11 +33,22 @@ if done.success:
 sys.exit(not done.success)
 """
 FAKE_PIP = """
-import json, os, sys
-held = sys.argv[sys.argv.index("--constraint") + 1]
+import json, os, pathlib, sys, time
+download = sys.argv[1] == "download"
+held = sys.argv[sys.argv.index("--requirement" if download else "--constraint") + 1]
 with open(os.environ["PIP_LOG"], "a") as log:
-    log.write(json.dumps({"arguments": sys.argv[1:], "held": open(held).read()}) + "\\n")
+    log.write(json.dumps({"arguments": sys.argv[1:], "held": open(held).read(), "pid": os.getpid()}) + "\\n")
+time.sleep(float(os.environ.get("PIP_TAKES", 0)))
+if "PIP_SAYS" not in os.environ and download:
+    folder = pathlib.Path(sys.argv[sys.argv.index("--dest") + 1])
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "archive.tar.gz").write_bytes(b"an archive")
 sys.exit(os.environ.get("PIP_SAYS"))
+"""
+# The environment that the archives go to, in place of the one that runs the tests.
+FAKE_PREFIX = """
+import os, sys
+sys.prefix = os.environ["PREFIX"]
 """
 REQUIREMENTS = """\
 # Direct dependencies.
@@ -66,7 +80,12 @@ numpy==0.1 \\
     --hash=sha256:00
 torch==2.0 \\
     --hash=sha256:00
-"""
+vadersentiment==3.0 \\
+    --hash=sha256:00 \\
+    --hash=sha256:ARCHIVE
+wcwidth==1.0 \\
+    --hash=sha256:00
+""".replace("ARCHIVE", hashlib.sha256(b"an archive").hexdigest())
 
 
 @dataclass
@@ -92,8 +111,19 @@ class Reader:
         """What lies in the working folder."""
         return sorted(path.name for path in (self.home / "work").iterdir())
 
+    @property
+    def archive(self) -> Path:
+        """Where the fake pip's archive belongs."""
+        return self.home / "prefix" / colab.ARCHIVE_FOLDER / "archive.tar.gz"
+
+    def archives(self, root: Path, **more: str) -> subprocess.Popen:
+        """Fetch the archives alone, as scripts/environment.sh does."""
+        command = [sys.executable, root / "utils/colab.py", "--archives"]
+        both = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True}
+        return subprocess.Popen(command, env=self.environment | more, **both)
+
     def pip_calls(self) -> list[dict]:
-        """The arguments and constraints of each call of pip."""
+        """The arguments, the constraints or requirements, and the process of each call of pip."""
         log = self.home / "pip.log"
         return [json.loads(line) for line in log.read_text().splitlines()] if log.exists() else []
 
@@ -103,9 +133,11 @@ def reader(tmp_path: Path) -> Reader:
     (tmp_path / "fake" / "pip").mkdir(parents=True)
     (tmp_path / "fake" / "pip" / "__init__.py").touch()
     (tmp_path / "fake" / "pip" / "__main__.py").write_text(FAKE_PIP)
+    (tmp_path / "fake" / "sitecustomize.py").write_text(FAKE_PREFIX)
     environment = os.environ | {
         "IPYTHONDIR": str(tmp_path / "ipython"),
         "PIP_LOG": str(tmp_path / "pip.log"),
+        "PREFIX": str(tmp_path / "prefix"),
         "PYTHONPATH": str(tmp_path / "fake"),
     }
     return Reader(tmp_path, environment)
@@ -160,7 +192,7 @@ def test_alone_it_fetches_the_revision(reader: Reader, repository: Path, revisio
 def test_alone_it_installs_only_what_is_missing(reader: Reader, repository: Path) -> None:
     done = reader.run(repository.as_uri())
     assert "Installing what is missing: course-thing==4.5, course-data==1.2\n" in done.stdout
-    run, alone = reader.pip_calls()
+    run, alone, archive = reader.pip_calls()
     assert run["arguments"][-1] == "course-thing==4.5" and "--no-deps" not in run["arguments"]
     assert alone["arguments"][-2:] == ["--no-deps", "course-data==1.2"]
     for call in (run, alone):
@@ -168,6 +200,49 @@ def test_alone_it_installs_only_what_is_missing(reader: Reader, repository: Path
         held = dict(line.split("==") for line in call["held"].splitlines())
         assert {"torch", "torchvision", "numpy"} <= set(held), "what is installed is held where it is"
         assert held["numpy"] != "0.1"
+    assert archive["arguments"][0] == "download" and reader.archive.exists()
+
+
+def test_the_archives_are_fetched_once_and_checked_against_the_lock(reader: Reader, repository: Path) -> None:
+    for _ in range(2):
+        process = reader.archives(repository)
+        output, _ = process.communicate(timeout=20)
+        assert process.returncode == 0, output
+    (call,) = reader.pip_calls()
+    assert {"--no-deps", "--require-hashes"} <= set(call["arguments"])
+    assert re.search(r"--no-binary vadersentiment .*--dest", " ".join(call["arguments"]))
+    entry = LOCK[LOCK.index("vadersentiment") : LOCK.index("wcwidth")]
+    assert call["held"] == entry, "the lock's own lines: the pin and all its hashes"
+
+    reader.archive.write_bytes(b"an arch")  # cut off
+    assert reader.archives(repository).wait(timeout=20) == 0 and reader.archive.read_bytes() == b"an archive"
+
+
+@pytest.mark.parametrize("words", ["DO NOT MATCH THE HASHES", "No matching distribution found"])
+def test_an_archive_with_a_wrong_hash_or_none_at_all_stops_the_setup(
+    reader: Reader, repository: Path, words: str
+) -> None:
+    process = reader.archives(repository, PIP_SAYS=f"ERROR: {words}")
+    output, _ = process.communicate(timeout=20)
+    assert process.returncode == 1 and not reader.archive.exists()
+    assert "pip could not download vadersentiment:" in output and f"ERROR: {words}" in output
+
+
+def test_who_stops_the_fetching_of_archives_stops_pip_too(reader: Reader, repository: Path) -> None:
+    process = reader.archives(repository, PIP_TAKES="30")
+    while not reader.pip_calls():
+        assert process.poll() is None
+        time.sleep(0.05)
+    process.terminate()
+    assert process.wait(timeout=10) == 128 + signal.SIGTERM
+    with pytest.raises(ProcessLookupError):
+        os.kill(reader.pip_calls()[0]["pid"], 0)
+
+
+def test_a_lock_without_the_archive_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "requirements.txt").write_text("torch==2.0\n")
+    with pytest.raises(RuntimeError, match="expected vadersentiment==... in requirements.txt"):
+        colab.fetch_archives(tmp_path)
 
 
 def test_alone_with_no_address_it_says_what_to_do(reader: Reader) -> None:
@@ -223,12 +298,15 @@ def test_a_fetch_that_was_killed_is_not_taken_for_whole(reader: Reader, reposito
 
 
 def test_without_torch_it_says_so_and_installs_nothing(
-    repository: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
+    reader: Reader, repository: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
 ) -> None:
     monkeypatch.setattr(colab, "is_installed", lambda name: name != "torch")
     with pytest.raises(RuntimeError, match="torch must be installed first"):
         colab.install_missing(repository)
     monkeypatch.setattr(colab, "is_installed", lambda name: True)
+    monkeypatch.setattr(sys, "prefix", str(reader.home / "prefix"))
+    reader.archive.parent.mkdir(parents=True)
+    reader.archive.write_bytes(b"an archive")
     assert colab.install_missing(repository) == []
     assert capsys.readouterr().out == "", "nothing missing, nothing said"
 
@@ -238,6 +316,7 @@ def test_the_course_s_own_requirements_are_read() -> None:
     assert {"run", "alone"} <= set(sections)
     assert {"torch", "numpy", "anywidget"} <= set(sections["run"]) and "d2l" in sections["alone"]
     assert all(re.fullmatch(r"==[\w.+!]+", pins[name]) for name in sections["run"] + sections["alone"])
+    assert set(colab.ARCHIVES) <= set(sections["alone"])
 
 
 def test_run_from_a_reader_s_own_copy_it_touches_nothing() -> None:

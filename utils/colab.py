@@ -2,9 +2,13 @@
 
 The setup cell runs this file as a script, with the standard library and `packaging` alone:
 ``python course.part/utils/colab.py REVISION`` makes ``course`` out of ``course.part``, or leaves neither.
+``python utils/colab.py --archives`` only fetches the source archives, into the environment of that Python.
 """
 
+import hashlib
+import re
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -16,6 +20,9 @@ from packaging.utils import canonicalize_name
 
 # torch and torchvision: the machine's own build fits its GPU. The others: a notebook is open already.
 NEVER = {"torch", "torchvision", "ipykernel", "jupyterlab"}
+# Installed from a wheel like the others, but their data is in the source archive alone: that is fetched too.
+ARCHIVES = ("vadersentiment",)
+ARCHIVE_FOLDER = "share/from-a-line-to-bert"  # below sys.prefix
 
 
 def read_sections(path: Path) -> dict[str, list[str]]:
@@ -49,6 +56,18 @@ def is_installed(name: str) -> bool:
     return True
 
 
+def run_pip(command: str, names: list[str], *options: str) -> None:
+    """Run one of pip's commands on these packages, for this Python.
+
+    Raises:
+        RuntimeError: if pip fails; the message ends with pip's own words.
+    """
+    pip = [sys.executable, "-m", "pip", command, "--quiet", "--disable-pip-version-check", *options]
+    done = subprocess.run(pip, capture_output=True, text=True)
+    if done.returncode:
+        raise RuntimeError(f"pip could not {command} {', '.join(names)}:\n{done.stdout}{done.stderr}")
+
+
 def pip_install(requirements: list[str], *options: str) -> None:
     """Install into this Python. Nothing that is there already changes its version.
 
@@ -59,15 +78,40 @@ def pip_install(requirements: list[str], *options: str) -> None:
     with tempfile.TemporaryDirectory() as folder:
         held = Path(folder, "installed.txt")
         held.write_text("".join(f"{name}=={number}\n" for name, number in sorted(there.items())))
-        command = [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
-        command += ["--constraint", str(held), *options, *requirements]
-        done = subprocess.run(command, capture_output=True, text=True)
-    if done.returncode:
-        raise RuntimeError(f"pip could not install {', '.join(requirements)}:\n{done.stdout}{done.stderr}")
+        run_pip("install", requirements, "--constraint", str(held), *options, *requirements)
+
+
+def fetch_archives(root: Path) -> None:
+    """Fetch the source archives of `ARCHIVES` into `ARCHIVE_FOLDER`, with a hash of requirements.txt.
+
+    A file that is there with such a hash is not fetched again; half a file has another hash.
+
+    Args:
+        root: the course's folder, which holds requirements.txt.
+
+    Raises:
+        RuntimeError: if requirements.txt lacks one of them, or pip fails.
+    """
+    lock = (root / "requirements.txt").read_text(encoding="utf-8")
+    folder = Path(sys.prefix, ARCHIVE_FOLDER)
+    for name in ARCHIVES:
+        entry = re.search(rf"^{name}==(.*\\\n)*.*", lock, re.MULTILINE)
+        if entry is None:
+            raise RuntimeError(f"expected {name}==... in requirements.txt, found no such line")
+        hashes = re.findall(r"sha256:(\w+)", entry[0])
+        if any(hashlib.sha256(path.read_bytes()).hexdigest() in hashes for path in folder.glob("*")):
+            continue
+        print(f"Fetching the source archive of {name}", flush=True)
+        with tempfile.TemporaryDirectory() as temporary:
+            wanted = Path(temporary, "wanted.txt")
+            wanted.write_text(entry[0] + "\n")
+            # Without an isolated build, for which pip would fetch more: torch has brought setuptools.
+            options = ["--no-deps", "--no-binary", name, "--no-build-isolation", "--require-hashes"]
+            run_pip("download", [name], *options, "--requirement", str(wanted), "--dest", str(folder))
 
 
 def install_missing(root: Path) -> list[str]:
-    """Install what chapters import and this Python lacks, in the versions of the lock.
+    """Install what chapters import and this Python lacks, as locked, and fetch the source archives.
 
     Args:
         root: the course's folder, which holds requirements.in and requirements.txt.
@@ -94,6 +138,7 @@ def install_missing(root: Path) -> list[str]:
         pip_install(run)
     if alone:
         pip_install(alone, "--no-deps")
+    fetch_archives(root)
     return run + alone
 
 
@@ -130,4 +175,8 @@ def main(revision: str) -> None:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1])
+    if sys.argv[1] == "--archives":
+        signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # by way of Python, so that pip ends as well
+        fetch_archives(Path(__file__).resolve().parent.parent)
+    else:
+        main(sys.argv[1])
