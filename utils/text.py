@@ -112,7 +112,7 @@ def sequential_windows(ids: Tensor, batch_size: int, steps: int) -> Tensor:
 
 
 @torch.inference_mode()
-def perplexity(model: nn.Module, ids: Tensor, steps: int = 128, batch_size: int = 64) -> float:
+def perplexity(model: nn.Module, ids: Tensor, steps: int = 64, batch_size: int = 64) -> float:
     """Inverse geometric mean of the probabilities that a language model gives to the tokens of a text.
 
     The text is read in windows of ``steps`` inputs that overlap by half; only the second half of each is
