@@ -364,7 +364,8 @@ def _spoken(play: str) -> str:
     play = re.sub(
         r"\*\*[^*]*\*\*|^#.*$", "", play.replace("\\", "").replace("&amp;", "&"), flags=re.MULTILINE
     )
-    play = re.sub(r"_[^_]*_|\[[^\]]*\]", "", play).replace("—", "--")
+    play = re.sub(r"_*\[(?:(?!\n\n)[^\]])*\]_*|\[.*", "", play)  # first: some have one underscore
+    play = re.sub(r"_(?:(?!\n\n)[^_])*_|_", "", play).replace("—", "--")  # none beyond its paragraph
     lines = (" ".join(line.split()) for line in play.splitlines())
     return "\n".join(line for line in lines if line) + "\n"
 
