@@ -115,9 +115,8 @@ class MultiHeadAttention(nn.Module):
         (batch, heads, queries, keys).
         """
         weight, bias = self.in_proj_weight.chunk(3)[0], self.in_proj_bias.chunk(3)[0]
-        _, weights = scaled_dot_product_attention(
-            self._split(F.linear(query, weight, bias)), keys, values, mask
-        )
+        queries = self._split(F.linear(query, weight, bias))
+        weights = masked_softmax(queries @ keys.transpose(-2, -1) / math.sqrt(queries.shape[-1]), mask)
         heads = self.dropout(weights) @ values  # (batch, heads, queries, width / heads)
         return self.out_proj(heads.transpose(1, 2).flatten(-2)), weights
 
