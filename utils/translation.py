@@ -1,0 +1,128 @@
+"""Training and scoring a translator: what the chapters on sequence-to-sequence models share."""
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from utils.data import Pairs
+from utils.text import SPECIALS, Vocabulary, greedy_decode, pad
+
+UNK, PAD, BOS, EOS = range(len(SPECIALS))
+
+
+class Corpus(NamedTuple):
+    """Sentence pairs as two padded int64 tensors of as many rows; each row ends with ``<eos>``."""
+
+    source: Tensor  # (n, steps)
+    target: Tensor  # (n, steps'), each row begins with <bos>
+
+
+def as_tensors(pairs: Pairs, source: Vocabulary, target: Vocabulary, device: torch.device) -> Corpus:
+    """Number the tokens of sentence pairs, mark beginning and end, and pad.
+
+    Args:
+        pairs: lists of tokens; one that a vocabulary lacks becomes ``<unk>``.
+        source: with the default special tokens.
+        target: likewise.
+        device: where the tensors lie.
+    """
+    sources = pad([[*source.encode(row), EOS] for row in pairs.source], PAD)
+    targets = pad([[BOS, *target.encode(row), EOS] for row in pairs.target], PAD)
+    return Corpus(sources.to(device), targets.to(device))
+
+
+def crop(rows: Tensor) -> Tensor:
+    """Padded rows (n, steps) without the columns that hold padding alone."""
+    return rows[:, : int((rows != PAD).sum(dim=1).max())]
+
+
+def batches(corpus: Corpus, batch_size: int, generator: torch.Generator) -> Iterator[Corpus]:
+    """One epoch of mini-batches in random order, each cropped to its longest row."""
+    order = torch.randperm(len(corpus.source), generator=generator).to(corpus.source.device)
+    for rows in order.split(batch_size):
+        yield Corpus(crop(corpus.source[rows]), crop(corpus.target[rows]))
+
+
+def teacher_forced_loss(model: nn.Module, batch: Corpus) -> Tensor:
+    """Cross-entropy of the true next token given the true ones before it, mean over the true tokens."""
+    logits = model(batch.source, batch.target[:, :-1])  # (batch, steps, tokens)
+    return F.cross_entropy(logits.flatten(0, 1), batch.target[:, 1:].flatten(), ignore_index=PAD)
+
+
+def train_translator(
+    model: nn.Module,
+    corpus: Corpus,
+    *,
+    epochs: int,
+    lr: float,
+    seed: int,
+    batch_size: int = 64,
+    after_update: Callable[[int], None] | None = None,
+) -> list[float]:
+    """Train with teacher forcing: AdamW, a one-cycle schedule, gradients clipped to norm 1.
+
+    Args:
+        model: from source (batch, steps) and ids (batch, steps') to logits (batch, steps', tokens).
+        corpus: on the model's device.
+        epochs: passes over the corpus.
+        lr: the schedule's peak.
+        seed: of the order of the pairs.
+        batch_size: pairs in an update.
+        after_update: called with the number of updates so far.
+
+    Returns:
+        The loss of each update, measured before it.
+
+    Raises:
+        FloatingPointError: if a loss is not finite.
+    """
+    generator = torch.Generator().manual_seed(seed)
+    # half-lives that fit a few hundred updates: the default beta of 0.999 remembers a thousand
+    optimizer = torch.optim.AdamW(model.parameters(), lr=lr, betas=(0.9, 0.98), fused=True)
+    updates = epochs * -(-len(corpus.source) // batch_size)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, lr, total_steps=updates)
+    losses = []
+    model.train()
+    for _ in range(epochs):
+        for batch in batches(corpus, batch_size, generator):
+            loss = teacher_forced_loss(model, batch)
+            optimizer.zero_grad()
+            loss.backward()
+            nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+            optimizer.step()
+            schedule.step()
+            losses.append(loss.detach())
+            if after_update is not None:
+                after_update(len(losses))
+    losses = torch.stack(losses)
+    if not losses.isfinite().all():
+        update = int((~losses.isfinite()).nonzero()[0]) + 1
+        raise FloatingPointError(f"expected finite losses, got {losses[update - 1]} at update {update}")
+    return losses.tolist()
+
+
+def translate(
+    model: nn.Module, source: Tensor, target: Vocabulary, limit: int, batch_size: int = 500
+) -> list[list[str]]:
+    """Greedy translations of padded sources (n, steps) as lists of tokens, ``limit`` tokens at most."""
+    parts = (greedy_decode(model, crop(part), BOS, EOS, limit) for part in source.split(batch_size))
+    return [target.decode(row) for part in parts for row in part]
+
+
+def score(translations: Sequence[Sequence[str]], references: Sequence[Sequence[str]]) -> dict[str, float]:
+    """Share of translations equal to their reference, and corpus BLEU (0 to 100) on these tokens.
+
+    Returns:
+        ``"exact match accuracy"`` and ``"BLEU"``, the latter of sacrebleu, up to 4-grams, without smoothing.
+
+    Source: Papineni et al., "BLEU: a Method for Automatic Evaluation of Machine Translation", ACL 2002.
+    """
+    from sacrebleu import corpus_bleu  # a second that only the chapters on translation spend
+
+    exact = sum(list(a) == list(b) for a, b in zip(translations, references, strict=True))
+    lines = [[" ".join(row) for row in rows] for rows in (translations, references)]
+    bleu = corpus_bleu(lines[0], [lines[1]], tokenize="none", smooth_method="none", force=True)
+    return {"exact match accuracy": exact / len(references), "BLEU": bleu.score}
