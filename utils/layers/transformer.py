@@ -8,9 +8,8 @@ from torch.nn import functional as F
 
 from utils.layers.attention import MultiHeadAttention, causal_mask, padding_mask, sinusoidal_positions
 
-Cache = tuple[
-    Tensor, Tensor
-]  # keys and values of the steps so far, (batch, heads, steps, width / heads) each
+# Keys and values of the steps so far, (batch, heads, steps, width / heads) each.
+Cache = tuple[Tensor, Tensor]
 
 
 class EncoderLayer(nn.Module):
@@ -45,11 +44,8 @@ class EncoderLayer(nn.Module):
         self.self_attn = MultiHeadAttention(width, heads, dropout)
         self.linear1, self.linear2 = nn.Linear(width, hidden_size), nn.Linear(hidden_size, width)
         self.norm1, self.norm2 = nn.LayerNorm(width, eps), nn.LayerNorm(width, eps)
-        self.dropout, self.norm_first, self.activation = (
-            nn.Dropout(dropout),
-            norm_first,
-            activation or nn.ReLU(),
-        )
+        self.dropout, self.activation = nn.Dropout(dropout), activation or nn.ReLU()
+        self.norm_first = norm_first
 
     def feed_forward(self, x: Tensor) -> Tensor:
         """The same network on each position: (batch, steps, width) -> (batch, steps, width)."""
@@ -219,7 +215,7 @@ class TransformerLanguageModel(nn.Module):
         )
         self.norm, self.dropout = nn.LayerNorm(width), nn.Dropout(dropout)
         for embedding in (self.embedding, self.position):
-            nn.init.normal_(embedding.weight, std=0.02)
+            nn.init.normal_(embedding.weight, std=width**-0.5)  # logits of about unit variance at the start
 
     def step(self, ids: Tensor, caches: list[Cache] | None = None) -> tuple[Tensor, list[Cache]]:
         """ids (batch, steps) that follow those in the caches -> logits (batch, steps, tokens), caches.
