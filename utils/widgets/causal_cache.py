@@ -59,7 +59,9 @@ class CausalCache(CourseWidget):
         tokens, width = model.embedding.weight.shape
         if len(characters) != tokens or any(len(c) != 1 for c in characters):
             raise ValueError(f"expected {tokens} single characters, got {len(characters)}")
-        parts = [values[:MOST] if values is model.position.weight else values for values in model.parameters()]
+        parts = [
+            values[:MOST] if values is model.position.weight else values for values in model.parameters()
+        ]
         numbers = torch.cat([values.detach().cpu().float().ravel() for values in parts])
         return cls(
             sizes=[tokens, width, model.layers[0].self_attn.heads, len(model.layers)],
@@ -101,9 +103,7 @@ class CausalCache(CourseWidget):
         text, name = proposal["value"], proposal["trait"].name
         least = 0 if name == "previous" else 1
         if not least <= len(text) <= MOST or not set(text) <= set(self.characters):
-            raise traitlets.TraitError(
-                f"expected {name} of {least} to {MOST} known characters, got {text!r}"
-            )
+            raise traitlets.TraitError(f"expected {name} of {least} to {MOST} known characters, got {text!r}")
         return text
 
     @traitlets.validate("view")
@@ -111,7 +111,9 @@ class CausalCache(CourseWidget):
         _, _, heads, layers = self.sizes
         view = proposal["value"]
         if len(view) != 2 or not (0 <= view[0] < layers and 0 <= view[1] < heads):
-            raise traitlets.TraitError(f"expected a layer below {layers} and a head below {heads}, got {view}")
+            raise traitlets.TraitError(
+                f"expected a layer below {layers} and a head below {heads}, got {view}"
+            )
         return view
 
     @traitlets.validate("history")
