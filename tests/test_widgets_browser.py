@@ -10,6 +10,7 @@ import torch
 from axe_playwright_python.sync_playwright import Axe
 from figure_page import STATE, drag, says, settle, tap, touch, write_page
 from playwright.sync_api import expect
+from test_hidden_state import hidden_state
 from test_residual_branches import residual_branches
 from torch import nn
 
@@ -68,6 +69,7 @@ def softmax_explorer() -> SoftmaxExplorer:
 
 # One of each kind, ready to show; the tests at the end of this file go through all of them.
 FIGURES = {
+    "HiddenState": hidden_state,
     "OptimizerPath": OptimizerPath,
     "DescentPath": DescentPath,
     "SlidingWindow": SlidingWindow,

@@ -4,6 +4,7 @@ from utils.widgets.computation_graph import ComputationGraph
 from utils.widgets.decision_boundary import DecisionBoundary
 from utils.widgets.descent_path import DescentPath
 from utils.widgets.draw_digit import DrawDigit
+from utils.widgets.hidden_state import HiddenState
 from utils.widgets.labels_and_curve import LabelsAndCurve
 from utils.widgets.line_and_loss import LineAndLoss
 from utils.widgets.optimizer_path import OptimizerPath
@@ -16,6 +17,7 @@ __all__ = [
     "DecisionBoundary",
     "DescentPath",
     "DrawDigit",
+    "HiddenState",
     "LabelsAndCurve",
     "LineAndLoss",
     "OptimizerPath",
