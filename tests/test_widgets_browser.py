@@ -11,7 +11,9 @@ from axe_playwright_python.sync_playwright import Axe
 from figure_page import STATE, drag, says, settle, tap, touch, write_page
 from playwright.sync_api import expect
 from test_hidden_state import hidden_state
+from test_causal_cache import causal_cache
 from test_residual_branches import residual_branches
+from test_sentence_classifier import sentence_classifier
 from torch import nn
 
 import utils.widgets
@@ -20,6 +22,7 @@ from utils.widgets import (
     DecisionBoundary,
     DescentPath,
     DrawDigit,
+    KernelAttention,
     LabelsAndCurve,
     LineAndLoss,
     OptimizerPath,
@@ -76,9 +79,12 @@ FIGURES = {
     "LineAndLoss": LineAndLoss,
     "LabelsAndCurve": LabelsAndCurve,
     "DrawDigit": draw_digit,
+    "KernelAttention": KernelAttention,
     "SoftmaxExplorer": softmax_explorer,
     "ComputationGraph": ComputationGraph,
     "ResidualBranches": residual_branches,
+    "CausalCache": causal_cache,
+    "SentenceClassifier": sentence_classifier,
     "DecisionBoundary": lambda: DecisionBoundary(steps=40),
 }
 

@@ -1,27 +1,37 @@
 """The interactive figures: a Python class and a small JavaScript module each."""
 
+from utils.widgets.attention_heads import AttentionHeads
+from utils.widgets.causal_cache import CausalCache
 from utils.widgets.computation_graph import ComputationGraph
 from utils.widgets.decision_boundary import DecisionBoundary
 from utils.widgets.descent_path import DescentPath
 from utils.widgets.draw_digit import DrawDigit
+from utils.widgets.gate_switch import GateSwitch
 from utils.widgets.hidden_state import HiddenState
+from utils.widgets.kernel_attention import KernelAttention
 from utils.widgets.labels_and_curve import LabelsAndCurve
 from utils.widgets.line_and_loss import LineAndLoss
 from utils.widgets.optimizer_path import OptimizerPath
 from utils.widgets.residual_branches import ResidualBranches
+from utils.widgets.sentence_classifier import SentenceClassifier
 from utils.widgets.sliding_window import SlidingWindow
 from utils.widgets.softmax_explorer import SoftmaxExplorer
 
 __all__ = [
+    "AttentionHeads",
+    "CausalCache",
     "ComputationGraph",
     "DecisionBoundary",
     "DescentPath",
     "DrawDigit",
+    "GateSwitch",
     "HiddenState",
+    "KernelAttention",
     "LabelsAndCurve",
     "LineAndLoss",
     "OptimizerPath",
     "ResidualBranches",
+    "SentenceClassifier",
     "SlidingWindow",
     "SoftmaxExplorer",
 ]
