@@ -12,6 +12,7 @@ from figure_page import STATE, drag, says, settle, tap, touch, write_page
 from playwright.sync_api import expect
 from test_hidden_state import hidden_state
 from test_causal_cache import causal_cache
+from test_attention_heads import attention_heads
 from test_residual_branches import residual_branches
 from test_sentence_classifier import sentence_classifier
 from torch import nn
@@ -72,6 +73,7 @@ def softmax_explorer() -> SoftmaxExplorer:
 
 # One of each kind, ready to show; the tests at the end of this file go through all of them.
 FIGURES = {
+    "AttentionHeads": attention_heads,
     "HiddenState": hidden_state,
     "OptimizerPath": OptimizerPath,
     "DescentPath": DescentPath,
