@@ -102,7 +102,7 @@ def test_bad_values_are_refused_and_change_nothing():
 
 def computed(page) -> tuple[torch.Tensor, torch.Tensor]:
     found = page.evaluate("document.querySelector('.cw').parentElement.compute()")
-    return torch.tensor(found["logits"]), torch.tensor(found["weights"])
+    return tuple(torch.tensor(found[name], dtype=torch.float32) for name in ("logits", "weights"))
 
 
 def compare(page, figure) -> None:

@@ -16,8 +16,8 @@ class AttentionHeads(CourseWidget):
     """A text that can be typed, the weights of every head on it, and what the chosen letter reads.
 
     Make it with :meth:`from_model`. Traits: ``sizes`` (width, heads, layers), ``letters`` (the alphabet, in
-    the order of the ids), ``weights`` (float16 bytes), ``longest`` (letters that a text may have); and what the
-    reader changes: ``text``, ``chosen`` (the letter that reads, from 0), ``layer`` and ``head`` (from 0),
+    the order of the ids), ``weights`` (float16 bytes), ``longest`` (letters that a text may have); and what
+    the reader changes: ``text``, ``chosen`` (the letter that reads, from 0), ``layer`` and ``head`` (from 0),
     ``causal`` (whether the future is hidden) and ``positions`` (whether they are added).
     """
 
