@@ -1,6 +1,6 @@
 // Hidden state: a small recurrent network reads what is typed; its units over time, what it expects next.
 
-const [CELL, ROW, TOP] = [11, 6, 26]; // width and height of a cell, height of the line of characters
+const [CELL, ROW, TOP] = [11, 6, 31]; // width and height of a cell, height of the line of characters and its strip
 const LONGEST = 60;
 const SHOWN = 7; // characters in the chart
 const visible = (character) => (character === " " ? "\u2423" : character);
@@ -56,6 +56,9 @@ class StateFigure {
     const forget = watch(model, ["text", "position", "unit", "cut"], draw);
     this.stop = () => { forget(); draw.cancel(); this.speech.stop(); };
     this.draw();
+    const shown = requestAnimationFrame(() => this.follow()); // before that the map has no width
+    const { stop } = this;
+    this.stop = () => { stop(); cancelAnimationFrame(shown); };
     this.speech.stop(); // nothing to announce before the reader does something
   }
 
@@ -136,15 +139,20 @@ class StateFigure {
     const cell = (value, x, y, high) => make("svg:rect", { class: value < 0 ? "cw-minus" : "cw-plus", x, y,
       width: CELL - 1, height: high, "fill-opacity": Math.abs(value).toFixed(3) });
     const parts = places.flatMap(({ state }, t) => [
-      cell(state[unit], CELL * t, 0, TOP - 6),
-      make("svg:text", { x: CELL * (t + 0.5) - 0.5, y: 14.5, "text-anchor": "middle" }, visible(text[t])),
+      make("svg:text", { x: CELL * (t + 0.5) - 0.5, y: 12, "text-anchor": "middle" }, visible(text[t])),
+      cell(state[unit], CELL * t, 17, 8),
       ...Array.from(state, (value, i) => cell(value, CELL * t, TOP + ROW * i, ROW - 0.5)),
     ]);
     parts.push(make("svg:rect", { class: "cw-chosen", x: CELL * position - 1, y: -1, width: CELL + 1, height: height + 2 }),
       make("svg:rect", { class: "cw-line", x: -1, y: TOP + ROW * unit - 1, width: width + 1, height: ROW + 1.5 }));
     if (cut) parts.push(make("svg:line", { class: "cw-cut", x1: CELL * cut - 0.5, x2: CELL * cut - 0.5, y1: -4, y2: height + 4 }));
     this.map.replaceChildren(...parts);
-    const at = CELL * position;
+    this.follow();
+  }
+
+  /** Scroll the map, where it is wider than the page, to the chosen character. */
+  follow() {
+    const at = CELL * this.get("position");
     if (at < this.scroll.scrollLeft || at + CELL > this.scroll.scrollLeft + this.scroll.clientWidth) {
       this.scroll.scrollLeft = at - this.scroll.clientWidth / 2;
     }
