@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from torch import nn
 from torch.nn import functional as F
 
-from utils.layers.recurrent import RecurrentLanguageModel
-from utils.text import generate
+from utils.layers.recurrent import RecurrentLanguageModel, RecurrentTranslator
+from utils.text import generate, greedy_decode
 
 KINDS = (nn.RNN, nn.GRU, nn.LSTM)
 sizes = st.integers(1, 6)
@@ -84,3 +84,116 @@ def test_rows_do_not_see_each_other():
     ids = torch.randint(6, (4, 7))
     alone = torch.cat([model(row[None]) for row in ids])
     assert torch.allclose(model(ids), alone, rtol=0, atol=1e-12)
+
+
+# Encoder, Decoder, RecurrentTranslator, greedy_decode
+
+PAD, BOS, EOS = 1, 2, 3
+TOKENS = 8
+quick = settings(max_examples=40, deadline=None, derandomize=True)
+seeds = st.integers(0, 2**32)
+lengths = st.lists(st.integers(1, 6), min_size=1, max_size=5)
+
+
+def padded(rows: list[int], seed: int, extra: int = 0) -> torch.Tensor:
+    """Random ids in rows of these lengths, padded, with so many columns more than needed."""
+    generator = torch.Generator().manual_seed(seed)
+    ids = torch.randint(2, TOKENS, (len(rows), 20), generator=generator)[:, : max(rows) + extra]
+    return ids.masked_fill(torch.arange(ids.shape[1]) >= torch.tensor(rows)[:, None], PAD)
+
+
+def translator(layers: int, seed: int, width: int = 3, hidden_size: int = 4) -> RecurrentTranslator:
+    torch.manual_seed(seed)
+    return RecurrentTranslator(TOKENS, TOKENS, width, hidden_size, PAD, layers).double()
+
+
+@quick
+@given(lengths, st.integers(1, 3), st.integers(0, 4), seeds)
+def test_the_encoder_reads_each_row_as_if_it_were_alone(rows, layers, extra, seed):
+    encoder = translator(layers, seed).encoder
+    source = padded(rows, seed, extra)
+    outputs, state = encoder(source)
+    assert outputs.shape == (*source.shape, 4) and state.shape == (layers, len(rows), 4)
+    for i, n in enumerate(rows):
+        alone, last = encoder.rnn(encoder.embedding(source[i : i + 1, :n]))  # nn.GRU, without packing
+        torch.testing.assert_close(outputs[i, :n], alone[0])
+        torch.testing.assert_close(state[:, i], last[:, 0])
+        assert not outputs[i, n:].any()
+
+
+@quick
+@given(lengths, st.integers(1, 3), seeds)
+def test_padding_changes_no_loss_and_no_gradient(rows, layers, seed):
+    model = translator(layers, seed)
+    seen = []
+    for extra in (0, 3):
+        source, target = padded(rows, seed, extra), padded([n + 1 for n in rows], seed + 1, extra)
+        logits, labels = model(source, target[:, :-1]), target[:, 1:]
+        loss = F.cross_entropy(logits.flatten(0, 1), labels.flatten(), ignore_index=PAD)
+        seen.append([loss, *torch.autograd.grad(loss, list(model.parameters()))])
+    torch.testing.assert_close(seen[0], seen[1])
+
+
+def test_padding_s_embedding_is_not_trained():
+    model = translator(1, 0)
+    model(padded([2, 5], 0), padded([3, 3], 1)).sum().backward()
+    assert not model.encoder.embedding.weight.grad[PAD].any()
+    assert model.encoder.embedding.weight.grad[padded([2, 5], 0)[1]].any(dim=1).all()
+
+
+@quick
+@given(lengths, st.integers(1, 3), seeds)
+def test_a_decoder_at_once_is_a_decoder_step_by_step(rows, layers, seed):
+    model = translator(layers, seed)
+    source, ids = padded(rows, seed), padded(rows, seed + 1)
+    at_once, state = model(source, ids), model.start(source)
+    for t in range(ids.shape[1]):
+        logits, state = model.step(ids[:, t : t + 1], state)
+        torch.testing.assert_close(logits[:, 0], at_once[:, t])
+
+
+@quick
+@given(seeds)
+def test_a_decoder_is_torch_s_gru_with_the_context_beside_each_input(seed):
+    decoder = translator(1, seed).decoder
+    torch.manual_seed(seed)
+    ids, state, context = padded([4, 4], seed), torch.randn(1, 2, 4).double(), torch.randn(2, 4).double()
+    cell = nn.GRUCell(7, 4).double()
+    cell.load_state_dict({name.removesuffix("_l0"): w for name, w in decoder.rnn.state_dict().items()})
+    h, expected = state[0], []
+    for t in range(4):
+        h = cell(torch.cat((decoder.embedding(ids[:, t]), context), dim=1), h)
+        expected.append(decoder.output(h))
+    logits, after = decoder(ids, state, context)
+    torch.testing.assert_close(logits, torch.stack(expected, dim=1))
+    torch.testing.assert_close(after[0], h)
+
+
+def sharp(layers: int, seed: int) -> RecurrentTranslator:
+    """A translator whose sentences end now and then."""
+    model = translator(layers, seed)
+    with torch.no_grad():
+        model.decoder.output.weight *= 8
+    return model
+
+
+@quick
+@given(lengths, st.integers(1, 2), st.integers(0, 8), seeds)
+def test_greedy_decoding_of_a_batch_is_that_of_each_row_read_anew(rows, layers, limit, seed):
+    model, source = sharp(layers, seed), padded(rows, seed)
+    written = greedy_decode(model, source, BOS, EOS, limit)
+    assert len(written) == len(rows)
+    for i, ids in enumerate(written):
+        text = [BOS]
+        while len(text) <= limit and (len(text) == 1 or text[-1] != EOS):
+            text.append(int(model(source[i : i + 1], torch.tensor([text]))[0, -1].argmax()))
+        expected = text[1:]
+        assert ids == (expected[: expected.index(EOS)] if EOS in expected else expected)
+
+
+def test_greedy_decoding_puts_the_mode_back():
+    model = translator(1, 0)
+    for training in (True, False):
+        model.train(training)
+        greedy_decode(model, padded([3], 0), BOS, EOS, 4)
+        assert model.training is training
