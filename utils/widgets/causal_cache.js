@@ -151,7 +151,7 @@ class CacheFigure {
       this.result,
       ...this.rows.flatMap((row, l) => line([`Keys and values, layer ${l + 1}`], row)),
       this.key,
-      make("p", { class: "cw-name" }, make("label", {}, "Attention of ", this.select)), this.map,
+      make("p", { class: "cw-name" }, make("label", {}, "Attention of ", this.select), make("small", {}, " grey rows are from earlier steps")), this.map,
       make("table", {}, make("thead", {}, make("tr", {}, ...["Multiply-adds", "this step", "since the start"]
         .map((text) => make("th", { scope: "col" }, text)))), this.cost),
       this.speech.node);
