@@ -137,7 +137,7 @@ def says_right(page, figure, chosen: int, layer: int, head: int) -> None:
     assert (
         text.startswith(f"Layer {layer + 1}, head {head + 1}: letter ") and f"at {chosen + 1} reads" in text
     )
-    place, share = re.search(r"reads .*? at (\d+) >?\D?(\d+)", text).groups()
+    place, share = re.search(r"reads .*? at (\d+) \((?:>\u00a0)?(\d+)", text).groups()
     assert int(place) == first + 1 and abs(int(share) - 100 * row[first].item()) <= 1.01
     shares = figure.compute()[0][chosen].softmax(0)
     best = page.locator(".cw-next li").first.text_content()

@@ -130,7 +130,7 @@ class HeadsFigure {
       make("div", { class: "cw-columns" },
         make("div", { role: "radiogroup", "aria-label": "Head" }, ...rows),
         make("div", { class: "cw-said" }, this.reads, make("p", { class: "cw-help" }, "Next letter, says the network:"), this.bars)),
-      make("p", { class: "cw-help" }, "Point at a letter, or tap it; with the keyboard, the arrow keys. Darker letters are read more. Squares: all heads, a row for each letter that reads."),
+      make("p", { class: "cw-help" }, "Point at a letter, or tap it; with the keyboard, the arrow keys. The stronger the colour of a letter, the more it is read. Squares: all heads, a row for each letter that reads, a column for each that is read."),
       this.speech.node);
   }
 
@@ -211,7 +211,7 @@ class HeadsFigure {
     const top = row.map((weight, p) => [weight, p]).sort((a, b) => b[0] - a[0]).slice(0, 3).filter(([weight]) => weight >= 0.01);
     const name = (p) => [make("b", {}, shown(text[p])), make("span", { class: "cw-hidden" }, ` (${spoken(text[p])})`), ` at ${p + 1}`];
     this.reads.replaceChildren(`Layer ${layer + 1}, head ${head + 1}: letter `, ...name(chosen), " reads ",
-      ...top.flatMap(([weight, p], i) => [i ? ", " : "", ...name(p), ` ${percent(weight)}`]), ".");
+      ...top.flatMap(([weight, p], i) => [i ? ", " : "", ...name(p), ` (${percent(weight)})`]), ".");
   }
 }
 
