@@ -10,9 +10,10 @@ import torch
 from axe_playwright_python.sync_playwright import Axe
 from figure_page import STATE, drag, says, settle, tap, touch, write_page
 from playwright.sync_api import expect
-from test_hidden_state import hidden_state
-from test_causal_cache import causal_cache
 from test_attention_heads import attention_heads
+from test_causal_cache import causal_cache
+from test_gate_switch import gate_switch
+from test_hidden_state import hidden_state
 from test_residual_branches import residual_branches
 from test_sentence_classifier import sentence_classifier
 from torch import nn
@@ -82,6 +83,7 @@ FIGURES = {
     "LabelsAndCurve": LabelsAndCurve,
     "DrawDigit": draw_digit,
     "KernelAttention": KernelAttention,
+    "GateSwitch": gate_switch,
     "SoftmaxExplorer": softmax_explorer,
     "ComputationGraph": ComputationGraph,
     "ResidualBranches": residual_branches,
