@@ -248,10 +248,7 @@ def test_a_lock_without_the_archive_is_refused(tmp_path: Path) -> None:
 def test_alone_with_no_address_it_says_what_to_do(reader: Reader) -> None:
     done = reader.run("")
     assert done.returncode == 1
-    assert (
-        "AssertionError: utils/ is not here: open this notebook inside the whole"
-        in done.stdout
-    )
+    assert "AssertionError: utils/ is not here: open this notebook inside the whole" in done.stdout
     assert "fatal" not in done.stdout and reader.left() == []
 
 
