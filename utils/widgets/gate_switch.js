@@ -150,7 +150,7 @@ class GateFigure {
     const n = this.get("hidden");
     const [wide, high] = [MAP.width / steps, MAP.height / n];
     const svg = make("svg:svg", { viewBox: `0 0 340 ${3 * (MAP.height + MAP.gap) + 4}`, "aria-hidden": "true" });
-    const words = { update: "Update gate z: dark keeps", reset: "Reset gate r: dark shows the old state", state: "State h: above and below 0" };
+    const words = { update: "Update gate z: full colour keeps", reset: "Reset gate r: full colour shows the old state", state: "State h: blue above 0, orange below" };
     this.cells = Object.fromEntries(Object.entries(words).map(([name, text], k) => {
       const top = k * (MAP.height + MAP.gap) + 16;
       const cells = Array.from({ length: steps }, (_, t) => Array.from({ length: n }, (_, i) => make("svg:rect", {
@@ -161,7 +161,7 @@ class GateFigure {
       return [name, { cells, frame, now, top }];
     }));
     this.place = (first, end = first) => ({ x: MAP.left + (first - 1) * wide - 1, width: (end - first + 1) * wide + 1.2 });
-    this.maps.replaceChildren(make("figcaption", {}, `Gates and state of ${n} units, step by step`), svg);
+    this.maps.replaceChildren(make("figcaption", {}, `Gates and state of ${n} units`), svg);
   }
 
   draw() {
