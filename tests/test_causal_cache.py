@@ -92,7 +92,7 @@ def test_other_models_and_characters_are_refused():
     for wrong in (CHARACTERS[:-1], [*CHARACTERS[:-1], "ab"]):
         with pytest.raises(ValueError, match="18 single characters"):
             CausalCache.from_model(language_model(), wrong)
-    with pytest.raises(TraitError, match="text of 1 to 20 known characters, got 'xyz'"):
+    with pytest.raises(TraitError, match="(text|prompt) of 1 to 20 known characters, got 'xyz'"):
         causal_cache(text="xyz")
 
 
