@@ -1,7 +1,8 @@
-"""Vocabulary, padding, windows, perplexity, and writing token by token."""
+"""Vocabulary, padding, windows, training, perplexity, and writing token by token."""
 
 import math
 from collections import Counter
+from itertools import pairwise
 
 import pytest
 import torch
@@ -11,6 +12,7 @@ from torch import Tensor, nn
 from torch.nn.utils.rnn import pad_sequence
 from torchmetrics.functional.text import perplexity as torchmetrics_perplexity
 
+from utils.layers.recurrent import RecurrentLanguageModel
 from utils.text import (
     SPECIALS,
     Vocabulary,
@@ -20,6 +22,8 @@ from utils.text import (
     perplexity,
     random_windows,
     sequential_windows,
+    train_language_model,
+    window_batches,
 )
 
 quick = settings(deadline=None, derandomize=True, max_examples=60)
@@ -112,6 +116,52 @@ def test_a_text_too_short_for_windows_is_an_error():
     assert len(sequential_windows(torch.arange(11), 2, 5)) == 1
     with pytest.raises(ValueError, match="at least 11 tokens for one batch, got 10"):
         sequential_windows(torch.arange(10), 2, 5)
+
+
+@quick
+@given(st.integers(1, 6), st.integers(1, 6), st.integers(1, 9), st.integers(0, 40), st.integers(0, 999))
+def test_batches_of_windows_are_as_many_passes_as_it_takes(updates, batch_size, steps, more, seed):
+    ids = torch.arange(2 * steps + 1 + more)
+    batches = window_batches(ids, updates, seed, batch_size=batch_size, steps=steps)
+    assert batches.shape == (updates, batch_size, steps + 1)
+    generator, rows = torch.Generator().manual_seed(seed), batches.flatten(0, 1)
+    while len(rows):
+        epoch = random_windows(ids, steps, generator)[: len(rows)]
+        assert torch.equal(rows[: len(epoch)], epoch)
+        rows = rows[len(epoch) :]
+
+
+# Training
+
+
+def test_training_learns_a_text_that_repeats_itself():
+    torch.manual_seed(0)
+    ids = torch.arange(600) % 5
+    model = RecurrentLanguageModel(nn.RNN, 5, 4, 8).eval()
+    updates = []
+    before = perplexity(model, ids)
+    batches = window_batches(ids, 40, 0, batch_size=8, steps=8)
+    train_language_model(model, batches, 0.05, after_update=updates.append)
+    assert perplexity(model, ids) < 1.1 < 4 < before
+    assert updates == list(range(1, 41)) and model.training
+
+
+def test_a_carried_state_is_that_of_the_batch_before_and_its_gradient_is_cut():
+    torch.manual_seed(0)
+    ids, seen = torch.randint(5, (200,)), []
+    model = RecurrentLanguageModel(nn.GRU, 5, 4, 8)
+    step = model.step
+
+    def watched(inputs, state):
+        logits, after = step(inputs, state)
+        seen.append((state, after))
+        return logits, after
+
+    model.step = watched
+    train_language_model(model, sequential_windows(ids, 2, 8), 0.01, carry=True)
+    assert seen[0][0] is None and len(seen) == 12
+    for (_, after), (state, _) in pairwise(seen):
+        assert torch.equal(state, after) and not state.requires_grad
 
 
 # Perplexity

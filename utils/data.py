@@ -5,6 +5,7 @@ beside it; a damaged cache file is noticed and made again.
 """
 
 import contextlib
+import copy
 import datetime
 import gzip
 import hashlib
@@ -427,7 +428,7 @@ def number_words(
         Training and test pairs; a token is a word or a hyphen.
 
     Raises:
-        ValueError: if the split is unknown, or there are not as many numbers as asked for.
+        ValueError: if split or language are unknown, or there are not as many numbers as asked for.
     """
     if split not in NUMBER_SPLITS:
         raise ValueError(f"expected a split among {list(NUMBER_SPLITS)}, got {split!r}")
@@ -443,9 +444,14 @@ def number_words(
 
 
 def _in_words(numbers: Sequence[int], language: str) -> list[list[str]]:
-    from num2words import num2words  # half a second that only the chapters on translation spend
+    from num2words import CONVERTER_CLASSES  # half a second that only the chapters on translation spend
 
-    return [re.findall(r"[^\W\d_]+|-", num2words(n, lang=language)) for n in numbers]
+    if language not in CONVERTER_CLASSES:
+        raise ValueError(f"expected a language of num2words, such as 'en' or 'fr', got {language!r}")
+    converter = copy.copy(CONVERTER_CLASSES[language])
+    if hasattr(converter, "cards"):  # tried from the largest power of ten down: most of the time
+        converter.cards = {value: name for value, name in converter.cards.items() if value <= 1_000_000}
+    return [re.findall(r"[^\W\d_]+|-", converter.to_cardinal(n)) for n in numbers]
 
 
 DATE_LOCALES = ("en", "fr", "de", "es", "it", "nl", "pt", "sv", "pl", "fi")

@@ -1,8 +1,8 @@
-"""Text as tensors: a vocabulary, padding, windows of a long text; perplexity, and writing token by token."""
+"""Text as tensors: vocabulary, padding, windows; training a language model, perplexity, writing."""
 
 import math
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 import torch
 from torch import Tensor, nn
@@ -109,6 +109,68 @@ def sequential_windows(ids: Tensor, batch_size: int, steps: int) -> Tensor:
     span = batches * steps  # of a row
     rows = ids[: batch_size * span + 1].unfold(0, span + 1, span)  # (batch_size, span + 1)
     return rows.unfold(1, steps + 1, steps).transpose(0, 1)
+
+
+def window_batches(ids: Tensor, updates: int, seed: int, *, batch_size: int = 32, steps: int = 64) -> Tensor:
+    """Random windows for so many mini-batches, from as many passes over the text as it takes.
+
+    Args:
+        ids: (n,) the text.
+        updates: mini-batches.
+        seed: of starts and order.
+        batch_size: windows in each.
+        steps: tokens to predict in each window.
+
+    Returns:
+        (updates, batch_size, steps + 1), inputs and targets as in `random_windows`.
+
+    Raises:
+        ValueError: if the text is shorter than two windows.
+    """
+    generator, parts, missing = torch.Generator().manual_seed(seed), [], updates * batch_size
+    while missing > 0:
+        parts.append(random_windows(ids, steps, generator)[:missing])
+        missing -= len(parts[-1])
+    return torch.cat(parts).view(updates, batch_size, steps + 1)
+
+
+def train_language_model(
+    model: nn.Module,
+    batches: Tensor,
+    lr: float,
+    *,
+    carry: bool = False,
+    after_update: Callable[[int], None] | None = None,
+) -> None:
+    """Train on the next token: AdamW, a one-cycle schedule, gradients clipped to norm 1.
+
+    Args:
+        model: from ids (batch, steps) to logits (batch, steps, tokens).
+        batches: (updates, batch, steps + 1) windows, on any device.
+        lr: the schedule's peak.
+        carry: start each batch from the state that the one before ended in, cut from its graph; for windows
+            in sequence, and a model with ``step(ids, state)`` and a state that is one tensor.
+        after_update: called with the number of updates so far.
+    """
+    device, state = next(model.parameters()).device, None
+    optimizer = torch.optim.AdamW(model.parameters(), lr=lr)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, lr, total_steps=len(batches))
+    model.train()
+    for update, batch in enumerate(batches, start=1):
+        inputs, targets = batch[:, :-1].to(device), batch[:, 1:].to(device)
+        if carry:
+            logits, state = model.step(inputs, state)
+            state = state.detach()
+        else:
+            logits = model(inputs)
+        loss = F.cross_entropy(logits.flatten(0, 1), targets.flatten())
+        optimizer.zero_grad()
+        loss.backward()
+        nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+        optimizer.step()
+        schedule.step()
+        if after_update is not None:
+            after_update(update)
 
 
 @torch.inference_mode()

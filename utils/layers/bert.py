@@ -9,7 +9,7 @@ from torch.nn import functional as F
 from utils.layers.attention import padding_mask
 from utils.layers.transformer import EncoderLayer
 
-HUGGING_FACE = {  # their names and ours; the first of each that fits a part of a name replaces it
+HUGGING_FACE = {  # parts of their names, and what replaces them, in this order
     "bert.pooler.dense": "pooler",
     "bert.": "encoder.",
     "embeddings.word_embeddings": "token",

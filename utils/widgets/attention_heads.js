@@ -1,15 +1,5 @@
 // Attention heads: a trained network of attention layers, run on a text that the reader types.
 
-/** Half-precision bytes as numbers. */
-function halves(view) {
-  return Float32Array.from({ length: view.byteLength / 2 }, (_, i) => {
-    const half = view.getUint16(2 * i, true);
-    const [exponent, fraction] = [(half >> 10) & 31, half & 1023];
-    const size = exponent ? 2 ** (exponent - 15) * (1 + fraction / 1024) : 2 ** -24 * fraction;
-    return half >> 15 ? -size : size;
-  });
-}
-
 /** x times the transpose of a (rows, columns) matrix, plus a bias: x has columns numbers. */
 function linear({ rows, columns, weight, bias }, x) {
   return Float32Array.from({ length: rows }, (_, r) => {

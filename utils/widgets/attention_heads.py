@@ -2,14 +2,13 @@
 
 import math
 
-import numpy as np
 import torch
 import traitlets
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from utils.layers.attention import causal_mask, masked_softmax, sinusoidal_positions
-from utils.widgets.base import CourseWidget, read_module, read_style
+from utils.widgets.base import CourseWidget, pack_halves, read_module, read_style, unpack_halves
 
 
 class AttentionHeads(CourseWidget):
@@ -21,7 +20,7 @@ class AttentionHeads(CourseWidget):
     ``causal`` (whether the future is hidden) and ``positions`` (whether they are added).
     """
 
-    _esm = read_module("shared", "attention_heads")
+    _esm = read_module("shared", "halves", "attention_heads")
     _css = read_style("attention_heads")
 
     sizes = traitlets.Dict().tag(sync=True)
@@ -67,10 +66,9 @@ class AttentionHeads(CourseWidget):
         values = [embedding.weight]
         values += [a.get_parameter(name) for a in attentions for name in names]
         values += [output.weight, output.bias]
-        flat = torch.cat([v.detach().cpu().float().ravel() for v in values])
         sizes = {"width": embedding.embedding_dim, "heads": attentions[0].heads, "layers": len(attentions)}
         start = {"letters": letters, "longest": longest, "sizes": sizes, "text": text} | state
-        return cls(weights=flat.numpy().astype("<f2").tobytes(), **start)
+        return cls(weights=pack_halves(values), **start)
 
     def compute(self) -> tuple[Tensor, Tensor]:
         """What the page computes for its text, from the state alone, by torch.
@@ -78,7 +76,7 @@ class AttentionHeads(CourseWidget):
         Returns:
             Logits (n, letters) and weights (layers, heads, n, n).
         """
-        numbers = torch.from_numpy(np.frombuffer(self.weights, dtype="<f2").astype("f4"))
+        numbers = unpack_halves(self.weights)
         at, d, heads = 0, self.sizes["width"], self.sizes["heads"]
 
         def take(*shape: int) -> Tensor:

@@ -6,7 +6,10 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import anywidget
+import numpy as np
+import torch
 import traitlets
+from torch import Tensor
 
 HERE = Path(__file__).parent
 NOTES = re.compile(r"(?m)^\s*//.*\n|^\s*/\*(.|\n)*?\*/\s*\n|^[ ]+")
@@ -50,6 +53,17 @@ class CourseWidget(anywidget.AnyWidget):
         """Values of the named traits as they would be with traitlets' proposal, for a validator."""
         proposed = {proposal["trait"].name: proposal["value"]}
         return [proposed.get(name, getattr(self, name)) for name in names]
+
+
+def pack_halves(parts: Iterable[Tensor]) -> bytes:
+    """Numbers of the tensors, one after the other, as little-endian float16; ``halves.js`` reads them."""
+    numbers = torch.cat([values.detach().cpu().float().ravel() for values in parts])
+    return numbers.numpy().astype("<f2").tobytes()
+
+
+def unpack_halves(data: bytes) -> Tensor:
+    """The numbers (n,) float32 of bytes made by `pack_halves`."""
+    return torch.from_numpy(np.frombuffer(data, "<f2").astype("f4"))
 
 
 def check_finite(name: str, values: Sequence[float]) -> None:

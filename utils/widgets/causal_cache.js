@@ -2,12 +2,6 @@
 
 const MOST = 20; // as in Python
 
-/** The number that 16 bits of half precision stand for. */
-function half(bits) {
-  const [exponent, fraction] = [(bits >> 10) & 31, bits & 1023];
-  return (bits & 0x8000 ? -1 : 1) * (exponent ? 2 ** (exponent - 15) * (1 + fraction / 1024) : 2 ** -24 * fraction);
-}
-
 /** The error function, to 2e-7 (Abramowitz and Stegun, 7.1.26). */
 function erf(x) {
   const t = 1 / (1 + 0.3275911 * Math.abs(x));
@@ -22,7 +16,7 @@ class Model {
   constructor(sizes, bytes) {
     const [tokens, width, heads, layers] = sizes;
     Object.assign(this, { tokens, width, heads, products: 0, kept: null });
-    const numbers = Float32Array.from({ length: bytes.byteLength / 2 }, (_, i) => half(bytes.getUint16(2 * i, true)));
+    const numbers = halves(bytes);
     let at = 0;
     const take = (size) => numbers.subarray(at, (at += size));
     const linear = (outputs, inputs) => [take(outputs * inputs), take(outputs)];

@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 
-import numpy as np
 import torch
 import traitlets
 from torch import Tensor
@@ -10,7 +9,7 @@ from torch.nn import functional as F
 
 from utils.layers.attention import causal_mask
 from utils.layers.transformer import TransformerLanguageModel
-from utils.widgets.base import CourseWidget, read_module, read_style
+from utils.widgets.base import CourseWidget, pack_halves, read_module, read_style, unpack_halves
 
 MOST = 20  # characters that fit side by side on a phone
 
@@ -24,7 +23,7 @@ class CausalCache(CourseWidget):
     whose weights are shown) and ``history``: of each step, the positions it computed and those in all.
     """
 
-    _esm = read_module("shared", "causal_cache")
+    _esm = read_module("shared", "halves", "causal_cache")
     _css = read_style("causal_cache")
 
     sizes = traitlets.List(traitlets.Int()).tag(sync=True)
@@ -62,10 +61,9 @@ class CausalCache(CourseWidget):
         parts = [
             values[:MOST] if values is model.position.weight else values for values in model.parameters()
         ]
-        numbers = torch.cat([values.detach().cpu().float().ravel() for values in parts])
         return cls(
             sizes=[tokens, width, model.layers[0].self_attn.heads, len(model.layers)],
-            weights=numbers.numpy().astype("<f2").tobytes(),
+            weights=pack_halves(parts),
             characters=list(characters),
             prompt=text,
             text=text,
@@ -81,8 +79,7 @@ class CausalCache(CourseWidget):
         """
         tokens, width, heads, layers = self.sizes
         model = TransformerLanguageModel(tokens, width, heads, layers, context=MOST)
-        numbers = torch.from_numpy(np.frombuffer(self.weights, dtype="<f2").astype("f4"))
-        torch.nn.utils.vector_to_parameters(numbers, model.parameters())
+        torch.nn.utils.vector_to_parameters(unpack_halves(self.weights), model.parameters())
         text = self.text if text is None else text
         ids = torch.tensor([[self.characters.index(character) for character in text]])
         with torch.inference_mode():

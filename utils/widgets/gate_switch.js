@@ -6,16 +6,6 @@ const LETTERS = { update: "z", reset: "r" };
 const MEANING = { update: { 0: "write", 1: "keep" }, reset: { 0: "hide", 1: "show" } };
 let figures = 0;
 
-/** The numbers of half-precision bytes. */
-function halves(view) {
-  return Float64Array.from({ length: view.byteLength / 2 }, (_, i) => {
-    const bits = view.getUint16(2 * i, true);
-    const [exponent, fraction] = [(bits >> 10) & 31, bits & 1023];
-    const size = exponent ? 2 ** (exponent - 15) * (1 + fraction / 1024) : 2 ** -24 * fraction;
-    return bits >> 15 ? -size : size;
-  });
-}
-
 /** A function from numbers, marks, what gates are forced to and where, to what happens at each step. */
 function network(model) {
   const n = model.get("hidden");

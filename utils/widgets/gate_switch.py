@@ -2,12 +2,11 @@
 
 from collections.abc import Sequence
 
-import numpy as np
 import torch
 import traitlets
 from torch import Tensor, nn
 
-from utils.widgets.base import CourseWidget, check_finite, read_module, read_style
+from utils.widgets.base import CourseWidget, check_finite, pack_halves, read_module, read_style, unpack_halves
 
 FORCES = ("free", "0", "1")
 MOST_STEPS, MOST_UNITS = 32, 64
@@ -23,7 +22,7 @@ class GateSwitch(CourseWidget):
     (the step, from 1, that the controls change).
     """
 
-    _esm = read_module("shared", "plot", "gate_switch")
+    _esm = read_module("shared", "plot", "halves", "gate_switch")
     _css = read_style("gate_switch")
 
     hidden = traitlets.Int().tag(sync=True)
@@ -57,8 +56,7 @@ class GateSwitch(CourseWidget):
         if not isinstance(answer, nn.Linear) or tuple(answer.weight.shape) != (1, hidden):
             raise ValueError(f"expected an answer nn.Linear({hidden}, 1), got {answer}")
         parts = [cell.weight_ih, cell.weight_hh, cell.bias_ih, cell.bias_hh, answer.weight, answer.bias]
-        numbers = torch.cat([p.detach().cpu().float().ravel() for p in parts]).numpy()
-        state = {"hidden": hidden, "weights": numbers.astype("<f2").tobytes(), "span": (1, len(values))}
+        state = {"hidden": hidden, "weights": pack_halves(parts), "span": (1, len(values))}
         return cls(**state, values=[float(v) for v in values], marks=[bool(m) for m in marks])
 
     def run(
@@ -74,7 +72,7 @@ class GateSwitch(CourseWidget):
         Returns:
             ``answers`` (steps,), ``states``, ``update`` and ``reset`` (steps, hidden each).
         """
-        n, numbers = self.hidden, torch.from_numpy(np.frombuffer(self.weights, "<f2").astype("f4"))
+        n, numbers = self.hidden, unpack_halves(self.weights)
         sizes = [6 * n, 3 * n * n, 3 * n, 3 * n, n, 1]
         w_ih, w_hh, b_ih, b_hh, w, b = numbers.split(sizes)
         forced = {"update": update or self.update, "reset": reset or self.reset}

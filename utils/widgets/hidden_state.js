@@ -6,16 +6,6 @@ const SHOWN = 7; // characters in the chart
 const visible = (character) => (character === " " ? "\u2423" : character);
 const inWords = (character) => (character === " " ? "space" : character);
 
-/** The numbers of half-precision bytes. */
-function halves(view) {
-  return Float64Array.from({ length: view.byteLength / 2 }, (_, i) => {
-    const bits = view.getUint16(2 * i, true);
-    const [exponent, fraction] = [(bits >> 10) & 31, bits & 1023];
-    const size = exponent ? 2 ** (exponent - 15) * (1 + fraction / 1024) : 2 ** -24 * fraction;
-    return bits >> 15 ? -size : size;
-  });
-}
-
 /** A function from a text and a cut to the states and the next character's probabilities at each place. */
 function network(model) {
   const [names, width, hidden] = ["characters", "width", "hidden_size"].map((name) => model.get(name));

@@ -2,12 +2,11 @@
 
 from collections.abc import Sequence
 
-import numpy as np
 import traitlets
 from torch import nn
 
 from utils.layers.recurrent import RecurrentLanguageModel
-from utils.widgets.base import CourseWidget, read_module, read_style
+from utils.widgets.base import CourseWidget, pack_halves, read_module, read_style
 
 LINE = "to be, or not to be: that is the question."
 LONGEST = 60  # characters of the text
@@ -22,7 +21,7 @@ class HiddenState(CourseWidget):
     state is set to zero before this character (0: nowhere, since it is zero there anyway).
     """
 
-    _esm = read_module("shared", "hidden_state")
+    _esm = read_module("shared", "halves", "hidden_state")
     _css = read_style("hidden_state")
 
     weights = traitlets.Bytes().tag(sync=True)
@@ -65,9 +64,8 @@ class HiddenState(CourseWidget):
         if rnn.hidden_size > 64 or len(characters) != model.embedding.num_embeddings:
             given = f"{rnn.hidden_size} units, {len(characters)} characters for {model.embedding}"
             raise ValueError(f"expected at most 64 units and a character for each id, got {given}")
-        parts = [p.detach().cpu().numpy().ravel() for p in model.parameters()]
         return cls(
-            weights=np.concatenate(parts).astype("<f2").tobytes(),
+            weights=pack_halves(model.parameters()),
             characters="".join(characters),
             width=rnn.input_size,
             hidden_size=rnn.hidden_size,

@@ -3,17 +3,6 @@
 const CHUNK = 12; // milliseconds of computing before the page may draw again
 const PAUSE = 900; // milliseconds between two branches that go off by themselves
 
-/** Half-precision bytes as numbers. */
-function halves(view) {
-  const data = new DataView(view.buffer, view.byteOffset, view.byteLength);
-  return Float32Array.from({ length: view.byteLength / 2 }, (_, i) => {
-    const half = data.getUint16(2 * i, true);
-    const [exponent, fraction] = [(half >> 10) & 31, half & 1023];
-    const size = exponent ? 2 ** (exponent - 15) * (1 + fraction / 1024) : 2 ** -24 * fraction;
-    return half >> 15 ? -size : size;
-  });
-}
-
 /** Largest of each 3×3 window, stride 2, with a border of one that never wins. */
 function pool3(x, [channels, height, width]) {
   const [rows, columns] = [(height + 1) >> 1, (width + 1) >> 1];

@@ -10,7 +10,7 @@ from torch.nn import functional as F
 
 from utils.data import RGB_MEAN, RGB_STD
 from utils.layers.convnets import ResNet
-from utils.widgets.base import CourseWidget, check_finite, read_module, read_style
+from utils.widgets.base import CourseWidget, check_finite, pack_halves, read_module, read_style, unpack_halves
 
 MOST = 100  # pictures in a figure
 
@@ -37,7 +37,7 @@ class ResidualBranches(CourseWidget):
     and what the reader changes: ``on``, whether each branch is on, and ``chosen``, the picture shown large.
     """
 
-    _esm = read_module("shared", "network", "residual_branches")
+    _esm = read_module("shared", "network", "halves", "residual_branches")
     _css = read_style("network", "residual_branches")
 
     layers = traitlets.Dict().tag(sync=True)
@@ -90,10 +90,9 @@ class ResidualBranches(CourseWidget):
                 parts += [values for _, *both in folded for values in both]
             parts += [model.fc.weight, model.fc.bias]
             stages = [len(stage) for stage in model.children() if isinstance(stage, nn.Sequential)]
-            numbers = torch.cat([values.detach().cpu().float().ravel() for values in parts])
         return cls(
             layers={"stem": stem, "blocks": blocks, "stages": stages},
-            weights=numbers.numpy().astype("<f2").tobytes(),
+            weights=pack_halves(parts),
             pictures=pictures.cpu().numpy().tobytes(),
             shape=list(pictures.shape[1:]),
             labels=[int(label) for label in labels],
@@ -108,7 +107,7 @@ class ResidualBranches(CourseWidget):
         Args:
             on: whether each branch is on; by default as it is in the figure.
         """
-        numbers = torch.from_numpy(np.frombuffer(self.weights, dtype="<f2").astype("f4"))
+        numbers = unpack_halves(self.weights)
         at = 0
 
         def take(*shape: int) -> Tensor:

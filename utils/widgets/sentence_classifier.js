@@ -3,17 +3,6 @@
 const LONGEST = 300; // characters, as in Python
 const WORD = /[a-z][a-z']*/g;
 
-/** Half-precision bytes as numbers. */
-function halves(view) {
-  const data = new DataView(view.buffer, view.byteOffset, view.byteLength);
-  return Float32Array.from({ length: view.byteLength / 2 }, (_, i) => {
-    const half = data.getUint16(2 * i, true);
-    const [exponent, fraction] = [(half >> 10) & 31, half & 1023];
-    const size = exponent ? 2 ** (exponent - 15) * (1 + fraction / 1024) : 2 ** -24 * fraction;
-    return half >> 15 ? -size : size;
-  });
-}
-
 /** A classifier: sentence -> words and known pairs with their scores (undefined: not known), and the logit. */
 function classifier(model) {
   const numbers = halves(model.get("scores"));

@@ -3,11 +3,11 @@
 import re
 from collections.abc import Sequence
 
-import numpy as np
+import torch
 import traitlets
 from torch import Tensor
 
-from utils.widgets.base import CourseWidget, check_finite, read_module, read_style
+from utils.widgets.base import CourseWidget, check_finite, pack_halves, read_module, read_style, unpack_halves
 
 WORD = re.compile(r"[a-z][a-z']*")
 TERM = re.compile(r"[a-z][a-z']*( [a-z][a-z']*)?")
@@ -33,7 +33,7 @@ class SentenceClassifier(CourseWidget):
     for each term), ``bias``, ``examples`` (sentences to choose), and ``text``, what the reader has typed.
     """
 
-    _esm = read_module("shared", "sentence_classifier")
+    _esm = read_module("shared", "halves", "sentence_classifier")
     _css = read_style("sentence_classifier")
 
     terms = traitlets.Unicode().tag(sync=True)
@@ -64,15 +64,15 @@ class SentenceClassifier(CourseWidget):
             traitlets.TraitError: if a term is no word or pair or occurs twice, the numbers of terms and
                 scores differ, a score is not finite or is too large, or a sentence is too long.
         """
-        values = np.asarray(scores.detach().cpu() if isinstance(scores, Tensor) else scores, dtype="f4")
+        values = torch.as_tensor(scores).detach().cpu().float()
         check_finite("scores", values.ravel().tolist())
-        if values.shape != (len(terms),) or np.abs(values).max(initial=0) > 1000:
+        if values.shape != (len(terms),) or (values.abs() > 1000).any():
             raise traitlets.TraitError(
-                f"expected a score within ±1000 for each of {len(terms)} terms, got {values.shape}"
+                f"expected a score within ±1000 for each of {len(terms)} terms, got {tuple(values.shape)}"
             )
         super().__init__(
             terms="\n".join(terms),
-            scores=values.astype("<f2").tobytes(),
+            scores=pack_halves([values]),
             bias=bias,
             examples=list(examples),
             text=(examples[0] if examples else "") if text is None else text,
@@ -80,7 +80,7 @@ class SentenceClassifier(CourseWidget):
 
     def logit(self, text: str | None = None) -> float:
         """What the page computes for a sentence (by default its own), from the state alone."""
-        table = dict(zip(self.terms.split("\n"), np.frombuffer(self.scores, "<f2").tolist(), strict=False))
+        table = dict(zip(self.terms.split("\n"), unpack_halves(self.scores).tolist(), strict=False))
         return self.bias + sum(table.get(term, 0.0) for term in terms_of(self.text if text is None else text))
 
     @traitlets.validate("terms", "scores")
