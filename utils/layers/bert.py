@@ -110,8 +110,8 @@ class BertForPreTraining(nn.Module):
         return F.linear(self.norm(F.gelu(self.transform(hidden))), self.encoder.token.weight, self.bias)
 
     def forward(self, ids: Tensor, segments: Tensor, places: Tensor) -> tuple[Tensor, Tensor]:
-        """ids and segments (batch, steps); places (batch, steps) bool, where a token is to be guessed ->
-        logits (places, tokens) in row-major order, and logits (batch, 2): 1 for "the next sentence".
+        """ids and segments (batch, steps); places (batch, steps) bool, where to guess a token ->
+        logits (places, tokens) in row-major order, and (batch, 2): 1 for "the next sentence".
         """
         hidden = self.encoder(ids, segments)
         first = torch.tanh(self.pooler(hidden[:, 0]))  # of [CLS]
