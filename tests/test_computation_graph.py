@@ -234,6 +234,7 @@ def test_shares_of_a_step_are_local_derivative_times_gradient(session, tmp_path)
     page = session().open(write_page(tmp_path / "p.html", [ComputationGraph()]))
     for text in EXPRESSIONS:
         page.get_by_label("Expression").select_option(index=EXPRESSIONS.index(text))
+        settle(page)
         click(page, "Forward")
         operations = sum(node["op"] not in ("input", "constant") for node in parse(text))
         for _ in range(operations):

@@ -138,6 +138,7 @@ def test_examples_by_mouse_finger_and_keyboard(session, tmp_path):
     box = page.get_by_label("A sentence about a film")
     assert box.input_value() == "good film"
     page.get_by_role("button", name="bad film").click()
+    settle(page)
     assert box.input_value() == "bad film"
     tap(page, page.get_by_role("button", name="dull film"))
     assert box.input_value() == "dull film"
