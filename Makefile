@@ -6,7 +6,7 @@ QUIET_RUN := OMP_NUM_THREADS=1 TQDM_DISABLE=1 $(PYTHON_RUN)
 PORT ?= 8000
 TESTS ?= chapters tests
 
-.PHONY: help setup book test execute lab serve bench address lock clean
+.PHONY: help setup book test execute full lab serve bench address lock clean
 .DEFAULT_GOAL := help
 
 help: ## list these commands
@@ -25,6 +25,9 @@ test: setup ## lint, run the tests and execute every notebook; TESTS=... for a p
 
 execute: setup ## run the notebooks and store fresh outputs; CHAPTER=foundations/linear-model for one
 	@$(QUIET_RUN) scripts/execute.py $(CHAPTER)
+
+full: setup ## run notebooks at full size into _build/full, and record that; CHAPTER=... for one
+	@TQDM_DISABLE=1 $(PYTHON_RUN) scripts/execute.py --full $(CHAPTER)
 
 lab: setup ## open the chapters in JupyterLab
 	@.venv/bin/jupyter lab chapters

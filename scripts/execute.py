@@ -2,6 +2,7 @@
 
     python scripts/execute.py                             every notebook of _toc.yml, in its order
     python scripts/execute.py foundations/linear-model    the ones named
+    python scripts/execute.py --full [...]                at full size on all cores, into _build/full
     python scripts/execute.py --check [...]               run nothing; fail if outputs belong to older code
 
 A notebook is written only if every cell ran and no output shows an error, a warning or a machine's path.
@@ -39,10 +40,12 @@ from notebooks import (
 CELL_SECONDS = 600
 ENVIRONMENT = {
     "COURSE_RECORD": "1",
-    "OMP_NUM_THREADS": "1",  # faster for small nets, and sums in one order
     "PYTHONHASHSEED": "0",
     "TQDM_DISABLE": "1",
 }
+SMALL = {"COURSE_FULL": "0", "OMP_NUM_THREADS": "1"}  # faster for small nets, and sums in one order
+FULL = {"COURSE_FULL": "1"}
+FULL_FOLDER = ROOT / "_build" / "full"  # outputs of full-size runs
 WIDGET_TEXT = "An interactive figure."  # in place of an object's address, or of all its state
 TERMINAL_COLOURS = re.compile(r"\x1b\[[0-9;]*m")
 
@@ -51,16 +54,17 @@ class NotebookFailed(Exception):
     """A notebook whose run is not fit to keep; the message names the notebook, the cell and the reason."""
 
 
-def run(notebook: NotebookNode, folder: Path, name: str) -> None:
+def run(notebook: NotebookNode, folder: Path, name: str, full: bool = False) -> None:
     """Execute all cells in place, with ``folder`` as working directory.
 
     Raises:
-        NotebookFailed: if a cell raises, runs longer than `CELL_SECONDS`, or takes the kernel down.
+        NotebookFailed: if a cell raises, takes the kernel down, or runs longer than `CELL_SECONDS`, which it
+            may at full size.
     """
     now = {}
     client = NotebookClient(
         notebook,
-        timeout=CELL_SECONDS,
+        timeout=None if full else CELL_SECONDS,
         kernel_name="python3",
         record_timing=False,
         extra_arguments=["--IPKernelApp.log_level=ERROR"],
@@ -69,7 +73,7 @@ def run(notebook: NotebookNode, folder: Path, name: str) -> None:
         on_cell_execute=lambda cell, cell_index: now.update(cell=cell),
     )
     try:
-        client.execute(env=os.environ | ENVIRONMENT)
+        client.execute(env=os.environ | ENVIRONMENT | (FULL if full else SMALL))
     except CellExecutionError as error:
         trace = TERMINAL_COLOURS.sub("", error.traceback).strip()
         raise NotebookFailed(f"{name}: {cell_place(notebook, now['cell'])} fails:\n{trace}") from None
@@ -139,8 +143,8 @@ def clean(notebook: NotebookNode) -> None:
             del cell.metadata[key]
 
 
-def execute(path: Path, root: Path = ROOT) -> float:
-    """Run one notebook and write it; return the seconds it took.
+def execute(path: Path, root: Path = ROOT, full: bool = False) -> float:
+    """Run one notebook and write it, at full size into `FULL_FOLDER`; return the seconds it took.
 
     Raises:
         NotebookFailed: if it is not fit to keep. The file is then as it was.
@@ -149,7 +153,7 @@ def execute(path: Path, root: Path = ROOT) -> float:
     for cell in code_cells(notebook):
         cell.outputs, cell.execution_count = [], None
     start = time.perf_counter()
-    run(notebook, path.parent, name)
+    run(notebook, path.parent, name, full)
     seconds = time.perf_counter() - start
     clean(notebook)
     faults = [
@@ -160,6 +164,9 @@ def execute(path: Path, root: Path = ROOT) -> float:
         faults.append(f"{name}: the code cells are not counted 1 to {len(counts)}: is a code cell empty?")
     if faults:
         raise NotebookFailed("\n".join(faults))
+    if full:
+        path = FULL_FOLDER / f"{name}.ipynb"
+        path.parent.mkdir(parents=True, exist_ok=True)
     write(path, notebook)
     return seconds
 
@@ -183,19 +190,20 @@ def find(names: list[str], root: Path = ROOT) -> list[Path]:
     return paths
 
 
-def execute_all(paths: list[Path]) -> list[str]:
+def execute_all(paths: list[Path], full: bool = False) -> list[str]:
     """Run notebooks one after the other and record the seconds; return the messages of those that failed."""
     sys.path.insert(0, str(ROOT))
     from utils import results
     from utils.device import get_device
 
     device, failures = get_device(), []
+    kind = results.kind_of(device)
     for path in paths:
-        name, records = chapter_name(path), results.FOLDER / f"{device.type}.json"
+        name, records = chapter_name(path), results.FOLDER / f"{kind}.json"
         before = records.read_bytes() if records.exists() else b"[]\n"
         try:
-            results.forget(name, device.type)  # an experiment that has a new name must not stay under both
-            seconds = execute(path)
+            results.forget(name, kind)  # an experiment that has a new name must not stay under both
+            seconds = execute(path, full=full)
         except BaseException as error:
             records.write_bytes(before)  # a run that is not kept leaves no records either
             if not isinstance(error, NotebookFailed):
@@ -212,6 +220,7 @@ def main() -> None:
     plain = argparse.RawDescriptionHelpFormatter
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=plain)
     parser.add_argument("names", nargs="*", metavar="name", help="such as foundations/linear-model")
+    parser.add_argument("--full", action="store_true", help="full size; outputs go to _build/full")
     parser.add_argument("--check", action="store_true", help="run nothing, look for stale outputs")
     arguments = parser.parse_args()
     try:
@@ -224,8 +233,8 @@ def main() -> None:
             f"{name}: outputs are not of this code; run `make execute CHAPTER={name}`" for name in stale
         ]
     else:
-        os.environ.update(ENVIRONMENT)
-        failures = execute_all(paths)
+        os.environ.update(ENVIRONMENT | (FULL if arguments.full else SMALL))
+        failures = execute_all(paths, arguments.full)
     if failures:
         sys.exit("\n" + "\n".join(failures))
 

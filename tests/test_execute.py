@@ -108,6 +108,18 @@ def test_a_run_not_fit_to_keep_leaves_the_file(
     assert path.read_bytes() == before and os.listdir(path.parent) == ["small.ipynb"]
 
 
+def test_a_full_size_run_leaves_the_notebook_and_its_outputs_lie_apart(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(execute, "FULL_FOLDER", tmp_path / "full")
+    path = make(tmp_path, "import os\nprint(os.environ['COURSE_FULL'])")
+    before = path.read_bytes()
+    execute.execute(path, tmp_path, full=True)
+    assert path.read_bytes() == before
+    apart = notebooks.read(tmp_path / "full" / "foundations" / "small.ipynb")
+    assert [cell.outputs[0].text for cell in notebooks.code_cells(apart)] == ["1\n"]
+
+
 @pytest.mark.parametrize("fails", [True, False])
 def test_records_are_those_of_a_run_that_was_kept(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fails: bool
@@ -120,7 +132,7 @@ def test_records_are_those_of_a_run_that_was_kept(
     given = {"seconds": 1, "device": torch.device("cpu"), "seed": 0}
     results.record("part/one", "its old name", {"loss": 1}, **given)
 
-    def run(path: Path) -> float:
+    def run(path: Path, full: bool) -> float:
         results.record("part/one", "its new name", {"loss": 2}, **given)
         if fails:
             raise execute.NotebookFailed("part/one fails late")

@@ -57,12 +57,16 @@ def test_a_chapter_is_forgotten_and_no_other(folder: Path):
     assert [r["chapter"] for r in results.load("cpu", folder)] == ["b"]
 
 
-def test_each_kind_of_device_has_its_file(folder: Path, monkeypatch: pytest.MonkeyPatch):
+def test_each_kind_of_run_has_its_file(folder: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(results, "describe_device", lambda device: "a GPU")
     results.record("a", "x", {"loss": 1}, **GIVEN)
     results.record("a", "x", {"loss": 2}, **GIVEN | {"device": torch.device("cuda:0")})
     assert [r["metrics"]["loss"] for kind in ("cpu", "cuda") for r in results.load(kind, folder)] == [1, 2]
     assert results.load("mps", folder) == []
+    monkeypatch.setenv("COURSE_FULL", "1")
+    results.record("a", "x", {"loss": 3}, **GIVEN)
+    found = [r["metrics"]["loss"] for kind in ("cpu", "cpu-full") for r in results.load(kind, folder)]
+    assert found == [1, 3]
 
 
 @pytest.mark.parametrize("recording", ["0", "1"])
@@ -145,7 +149,7 @@ def test_a_malformed_file_is_refused_by_name_and_left_alone(folder: Path, text: 
     assert (folder / "cpu.json").read_text() == text
 
 
-@pytest.mark.parametrize("kind", ["cpu", "cuda", "mps"])
+@pytest.mark.parametrize("kind", ["cpu", "cuda", "mps", "cpu-full"])
 def test_the_committed_records_can_be_read(kind: str):
     entries = [(r["chapter"], r["experiment"]) for r in results.load(kind)]
     assert len(set(entries)) == len(entries)

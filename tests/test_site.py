@@ -321,6 +321,6 @@ def test_malformed_results_are_warned_of(tmp_path: Path, monkeypatch: pytest.Mon
         results.LOGGER, "warning", lambda text, *values, **kind: warnings.append(text % values)
     )
     (tmp_path / "cpu.json").write_text(json.dumps([{"chapter": "part/name"}]), encoding="utf8")
-    assert results.read_records(tmp_path) == {"cpu": [], "cuda": [], "mps": []}
+    assert set(map(len, results.read_records(tmp_path).values())) == {0}
     assert len(warnings) == 1
     assert "cpu.json" in warnings[0]

@@ -11,6 +11,7 @@ import torch
 from filelock import FileLock
 
 from utils.device import describe_device
+from utils.scale import full_size
 
 RECORD_VARIABLE = "COURSE_RECORD"
 FOLDER = Path(__file__).resolve().parent.parent / "results"
@@ -37,7 +38,7 @@ def record(
     seed: int | list[int],
     notes: dict[str, float] | None = None,
 ) -> None:
-    """Keep an experiment's figures in ``results/<device kind>.json``, in place of those of its last run.
+    """Keep an experiment's figures in ``results/<kind>.json``, in place of those of its last run.
 
     Nothing is written unless ``COURSE_RECORD=1``, as `make execute` sets it: a reader's run or a test leaves
     the records alone.
@@ -73,11 +74,17 @@ def record(
         "date": datetime.date.today().isoformat(),
     }
     key = (chapter, experiment)
-    _change(device.type, lambda old: [r for r in old if (r["chapter"], r["experiment"]) != key] + [entry])
+    own = kind_of(device)
+    _change(own, lambda old: [r for r in old if (r["chapter"], r["experiment"]) != key] + [entry])
+
+
+def kind_of(device: torch.device) -> str:
+    """The records a run belongs to: ``"cpu"``, ``"cuda"``, ``"mps"``; behind it ``-full`` at full size."""
+    return f"{device.type}-full" if full_size() else device.type
 
 
 def forget(chapter: str, kind: str) -> None:
-    """Drop what a chapter recorded on a device kind, so that no experiment outlives its code."""
+    """Drop what a chapter recorded in runs of a kind, so that no experiment outlives its code."""
     _change(kind, lambda old: [r for r in old if r["chapter"] != chapter])
 
 
@@ -93,7 +100,7 @@ def _change(kind: str, change: Callable[[list[dict]], list[dict]]) -> None:
 
 
 def load(kind: str, folder: Path = FOLDER) -> list[dict]:
-    """The records of one device kind (``"cpu"``, ``"cuda"`` or ``"mps"``); an empty list if there are none.
+    """The records of one kind, as `kind_of` names it; an empty list if there are none.
 
     Raises:
         ValueError: if the file is not a list of records with the fields in `FIELDS`.

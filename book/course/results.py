@@ -1,4 +1,4 @@
-"""The directive ``{course-results}``: recorded figures as tables, one a chapter, devices side by side."""
+"""The directive ``{course-results}``: recorded figures as tables, one a chapter."""
 
 import json
 import sys
@@ -12,13 +12,14 @@ from sphinx.util.docutils import SphinxDirective
 
 LOGGER = logging.getLogger(__name__)
 KINDS = {"cpu": "CPU", "cuda": "GPU", "mps": "Apple GPU"}
+KINDS |= {f"{kind}-full": f"{name}, full size" for kind, name in KINDS.items()}
 ALWAYS_SHOWN = ("cpu", "cuda")
 BENCH = "bench-cpu.json"
-Experiments = dict[str, dict[str, dict]]  # experiment to device kind to record
+Experiments = dict[str, dict[str, dict]]  # experiment to kind of run to record
 
 
 def read_records(folder: Path) -> dict[str, list[dict]]:
-    """Device kind to its records; a malformed file warns, and counts as empty."""
+    """Kind of run to its records; a malformed file warns, and counts as empty."""
     from utils import results
 
     records = {}
@@ -145,6 +146,7 @@ class CourseResults(SphinxDirective):
         title = chapter_title(Path(self.env.srcdir), chapter)
         label = "results-" + chapter.replace("/", "-")
         section = nodes.section("", nodes.title("", title), ids=[label], names=[label])
+        kinds = [k for k in kinds if k in ALWAYS_SHOWN or any(k in runs for runs in found.values())]
         order = sorted(found, key=lambda experiment: experiment == "chapter time")  # that one last
         rows = [row for experiment in order for row in table_rows(found[experiment], kinds)]
         section += make_table(["Experiment", "Figure", "Notes", *(KINDS[kind] for kind in kinds)], rows)
