@@ -29,6 +29,8 @@ from platformdirs import user_cache_dir
 from safetensors.torch import load, save_file
 from torch import Tensor
 
+from utils.device import new_generator
+
 CACHE_VARIABLE = "COURSE_CACHE"
 MNIST_MEAN, MNIST_STD = 0.1307, 0.3081  # of the training pixels scaled to [0, 1]
 RGB_MEAN, RGB_STD = (0.4819, 0.4172, 0.4012), (0.3051, 0.2898, 0.3013)  # of `digits_on_photos` likewise
@@ -78,7 +80,7 @@ class Batches:
             raise ValueError(f"expected a batch size of at least 1, got {batch_size}")
         self.inputs, self.targets, self.batch_size = inputs, targets, batch_size
         self.shuffle, self.transform = shuffle, transform
-        self.generator = torch.Generator().manual_seed(seed)
+        self.generator = new_generator(seed)
 
     def __len__(self) -> int:
         """Number of batches in an epoch."""

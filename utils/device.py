@@ -1,5 +1,6 @@
 """Choosing a device, seeding, precision, and timing that waits for the device."""
 
+import operator
 import os
 import random
 import time
@@ -9,6 +10,7 @@ import numpy as np
 import torch
 
 DEVICE_VARIABLE = "COURSE_DEVICE"
+SHIFT_VARIABLE = "COURSE_SEED_SHIFT"
 
 
 def get_device(name: str | None = None) -> torch.device:
@@ -53,8 +55,31 @@ def describe_device(device: torch.device) -> str:
     return f"{device.type}, {threads} thread{'s' if threads > 1 else ''}"
 
 
+def shifted(seed: int) -> int:
+    """The seed that is used where the course asks for ``seed``: the same, unless all are shifted.
+
+    ``COURSE_SEED_SHIFT=1000`` in the environment adds 1000 to every seed of the course, to see which results
+    belong to one lucky draw (`make shake`). For generators that are not torch's:
+    ``np.random.default_rng(shifted(0))``.
+
+    Args:
+        seed: any integer, NumPy's too.
+
+    Raises:
+        ValueError: if the variable holds no whole number, or the sum leaves [0, 2**32), the range that NumPy
+            accepts.
+    """
+    shift = os.environ.get(SHIFT_VARIABLE, "0")
+    if not shift.isdecimal():
+        raise ValueError(f"expected {SHIFT_VARIABLE} to be a whole number, got {shift!r}")
+    seed = operator.index(seed) + int(shift)
+    if not 0 <= seed < 2**32:
+        raise ValueError(f"expected a seed in [0, 2**32), got {seed}")
+    return seed
+
+
 def seed_everything(seed: int) -> None:
-    """Seed Python's, NumPy's and torch's generators (torch's on every device).
+    """Seed Python's, NumPy's and torch's generators (torch's on every device), as `shifted` says.
 
     Args:
         seed: an integer in [0, 2**32), the range that NumPy accepts.
@@ -62,11 +87,20 @@ def seed_everything(seed: int) -> None:
     Raises:
         ValueError: if the seed lies outside that range.
     """
-    if not 0 <= seed < 2**32:
-        raise ValueError(f"expected a seed in [0, 2**32), got {seed}")
+    seed = shifted(seed)
     random.seed(seed)
     np.random.seed(seed)
     torch.manual_seed(seed)
+
+
+def new_generator(seed: int, device: torch.device | str = "cpu") -> torch.Generator:
+    """A source of random numbers of its own, so that what it draws depends on nothing else.
+
+    Args:
+        seed: as for `seed_everything`, and shifted like it.
+        device: where the numbers are drawn; the same seed gives other numbers on another kind of device.
+    """
+    return torch.Generator(device).manual_seed(shifted(seed))
 
 
 def synchronize(device: torch.device) -> None:

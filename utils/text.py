@@ -8,6 +8,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from utils.device import new_generator
+
 SPECIALS = ("<unk>", "<pad>", "<bos>", "<eos>")
 
 
@@ -127,7 +129,7 @@ def window_batches(ids: Tensor, updates: int, seed: int, *, batch_size: int = 32
     Raises:
         ValueError: if the text is shorter than two windows.
     """
-    generator, parts, missing = torch.Generator().manual_seed(seed), [], updates * batch_size
+    generator, parts, missing = new_generator(seed), [], updates * batch_size
     while missing > 0:
         parts.append(random_windows(ids, steps, generator)[:missing])
         missing -= len(parts[-1])

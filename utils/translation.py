@@ -8,6 +8,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from utils.data import Pairs
+from utils.device import new_generator
 from utils.text import SPECIALS, Vocabulary, greedy_decode, pad
 
 UNK, PAD, BOS, EOS = range(len(SPECIALS))
@@ -79,7 +80,7 @@ def train_translator(
     Raises:
         FloatingPointError: if a loss is not finite.
     """
-    generator = torch.Generator().manual_seed(seed)
+    generator = new_generator(seed)
     # half-lives that fit a few hundred updates: the default beta of 0.999 remembers a thousand
     optimizer = torch.optim.AdamW(model.parameters(), lr=lr, betas=(0.9, 0.98), fused=True)
     updates = epochs * -(-len(corpus.source) // batch_size)

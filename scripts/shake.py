@@ -1,0 +1,145 @@
+"""Run notebooks under other arithmetic and other seeds, and say which assertion of which cell falls where.
+
+    python scripts/shake.py                         every notebook: three kinds of arithmetic, 1 and 2 threads
+    python scripts/shake.py convnets/resnet         the ones named
+    python scripts/shake.py --shifts 1000 2000      all seeds raised by 1000, by 2000; this machine's arithmetic
+    python scripts/shake.py --arithmetic avx2 --threads 1
+
+Another processor adds in another order, and training multiplies the difference. What falls here would fall on
+somebody's machine. Nothing is kept: no output, no record. A cell that raises does not stop its notebook.
+"""
+
+import argparse
+import itertools
+import os
+import re
+import sys
+import time
+from collections import defaultdict
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from execute import CELL_SECONDS, ENVIRONMENT, SMALL, TERMINAL_COLOURS, find
+from nbclient import NotebookClient
+from nbformat import NotebookNode
+from notebooks import cell_place, chapter_name, code_cells, read
+
+ARITHMETIC = {  # instructions of torch's own kernels, of oneDNN's, of MKL's and of NumPy's OpenBLAS
+    "default": {
+        "ATEN_CPU_CAPABILITY": "default",
+        "ONEDNN_MAX_CPU_ISA": "SSE41",
+        "MKL_CBWR": "COMPATIBLE",
+        "OPENBLAS_CORETYPE": "Nehalem",
+    },
+    "avx2": {
+        "ATEN_CPU_CAPABILITY": "avx2",
+        "ONEDNN_MAX_CPU_ISA": "AVX2",
+        "MKL_CBWR": "AVX2",
+        "OPENBLAS_CORETYPE": "Haswell",
+    },
+    "native": {},
+}
+ARROW = re.compile(r"-+> *\d+ (.*)")  # the line of a traceback at which the error was raised
+Run = tuple[str, int, int]  # arithmetic, threads, shift of the seeds
+
+
+def name_of(run: Run) -> str:
+    """``native, 2 threads`` or ``native, 1 thread, seeds + 1000``."""
+    arithmetic, threads, shift = run
+    text = f"{arithmetic}, {threads} thread{'s' if threads > 1 else ''}"
+    return f"{text}, seeds + {shift}" if shift else text
+
+
+def environment(run: Run) -> dict[str, str]:
+    """What the kernel's environment has beside ours. Two threads that sleep when idle lose no time."""
+    arithmetic, threads, shift = run
+    known = {name for kind in ARITHMETIC.values() for name in kind}
+    inherited = {name: value for name, value in os.environ.items() if name not in known}
+    return (
+        (inherited if ARITHMETIC[arithmetic] else dict(os.environ))
+        | ENVIRONMENT
+        | SMALL
+        | ARITHMETIC[arithmetic]
+        | {"COURSE_RECORD": "0", "OMP_NUM_THREADS": str(threads), "OMP_WAIT_POLICY": "PASSIVE"}
+        | {"COURSE_SEED_SHIFT": str(shift)}
+    )
+
+
+def falls(notebook: NotebookNode) -> list[tuple[str, str]]:
+    """(cell, what it says) for each error in the outputs: the line that raised, and the error's words."""
+    found = []
+    for cell in code_cells(notebook):
+        for output in cell.outputs:
+            if output.output_type == "error":
+                trace = TERMINAL_COLOURS.sub("", "\n".join(output.traceback))
+                lines = ARROW.findall(trace)
+                words = f"{output.ename}: {output.evalue}".rstrip(": ").partition("\n")[0][:160]
+                found.append((cell_place(notebook, cell), f"{lines[0].strip() if lines else ''}  ({words})"))
+    return found
+
+
+def run_notebook(path: Path, run: Run) -> tuple[NotebookNode, float]:
+    """The notebook with the outputs of this run, errors among them, and the seconds it took."""
+    notebook, start = read(path), time.perf_counter()
+    client = NotebookClient(
+        notebook,
+        timeout=2 * CELL_SECONDS,
+        kernel_name="python3",
+        allow_errors=True,
+        record_timing=False,
+        extra_arguments=["--IPKernelApp.log_level=ERROR"],
+        resources={"metadata": {"path": str(path.parent)}},
+    )
+    client.execute(env=environment(run))
+    return notebook, time.perf_counter() - start
+
+
+def shake(paths: list[Path], runs: list[Run], cores: int) -> dict[tuple[str, str, str], list[str]]:
+    """(chapter, cell, words) to the runs in which it fell; a line for each notebook is printed as it ends."""
+    found = defaultdict(list)
+
+    def one(job: tuple[Run, Path]) -> None:
+        run, path = job
+        try:
+            notebook, seconds = run_notebook(path, run)
+            fallen = falls(notebook)
+        except Exception as error:  # a dead kernel, or a cell without end: the others go on
+            fallen, seconds = [("", f"{type(error).__name__}: {error}")], float("nan")
+        for place, words in fallen:
+            found[chapter_name(path), place, words].append(name_of(run))
+        print(f"{name_of(run)}: {chapter_name(path)}: {seconds:.0f} s, {len(fallen)} fell", flush=True)
+
+    for threads, group in itertools.groupby(sorted(runs, key=lambda run: run[1]), key=lambda run: run[1]):
+        jobs = [(run, path) for run in group for path in paths]
+        with ThreadPoolExecutor(max(1, cores // threads)) as pool:
+            list(pool.map(one, jobs))
+    return found
+
+
+def main() -> None:
+    plain = argparse.RawDescriptionHelpFormatter
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=plain)
+    parser.add_argument("names", nargs="*", metavar="name", help="such as foundations/linear-model")
+    parser.add_argument("--arithmetic", nargs="+", choices=ARITHMETIC, default=list(ARITHMETIC))
+    parser.add_argument("--threads", nargs="+", type=int, default=[1, 2])
+    parser.add_argument("--shifts", nargs="+", type=int, default=[], help="shifted seeds, own arithmetic")
+    parser.add_argument("--cores", type=int, default=os.cpu_count(), help="threads at work at once")
+    arguments = parser.parse_args()
+    try:
+        paths = find(arguments.names)
+    except FileNotFoundError as error:
+        sys.exit(f"shake: {error}")
+    if arguments.shifts:
+        runs = [("native", 1, shift) for shift in arguments.shifts]
+    else:
+        runs = [(kind, threads, 0) for kind in arguments.arithmetic for threads in arguments.threads]
+    found = shake(paths, runs, arguments.cores)
+    for (chapter, place, words), where in sorted(found.items()):
+        print(f"\n{chapter}, {place}: {words}\n    fell in: {'; '.join(where)}")
+    print(f"\n{len(paths)} notebooks, {len(runs)} runs of each: {len(found)} assertions fell")
+    if found:
+        sys.exit(1)
+
+
+if __name__ == "__main__":
+    main()
