@@ -6,7 +6,7 @@ QUIET_RUN := OMP_NUM_THREADS=1 TQDM_DISABLE=1 $(PYTHON_RUN)
 PORT ?= 8000
 TESTS ?= chapters tests
 
-.PHONY: help setup book test execute full lab serve bench address lock clean
+.PHONY: help setup book test execute full shake lab serve bench address lock clean
 .DEFAULT_GOAL := help
 
 help: ## list these commands
@@ -28,6 +28,9 @@ execute: setup ## run the notebooks and store fresh outputs; CHAPTER=foundations
 
 full: setup ## run notebooks at full size into _build/full, and record that; CHAPTER=... for one
 	@TQDM_DISABLE=1 $(PYTHON_RUN) scripts/execute.py --full $(CHAPTER)
+
+shake: setup ## run notebooks under other arithmetic, or with SHIFTS="1000 2000" under other seeds; CHAPTER=... for one
+	@TQDM_DISABLE=1 $(PYTHON_RUN) scripts/shake.py $(CHAPTER) $(if $(SHIFTS),--shifts $(SHIFTS))
 
 lab: setup ## open the chapters in JupyterLab
 	@.venv/bin/jupyter lab chapters

@@ -1,8 +1,8 @@
 """Run notebooks under other arithmetic and other seeds, and say which assertion of which cell falls where.
 
-    python scripts/shake.py                         every notebook: three kinds of arithmetic, 1 and 2 threads
+    python scripts/shake.py                         all notebooks: 3 kinds of arithmetic, 1 and 2 threads
     python scripts/shake.py convnets/resnet         the ones named
-    python scripts/shake.py --shifts 1000 2000      all seeds raised by 1000, by 2000; this machine's arithmetic
+    python scripts/shake.py --shifts 1000 2000      own arithmetic, all seeds raised by 1000, by 2000
     python scripts/shake.py --arithmetic avx2 --threads 1
 
 Another processor adds in another order, and training multiplies the difference. What falls here would fall on
