@@ -1,4 +1,4 @@
-"""The exercises' checks: the chapter's solution is right, and each wrong answer that we could think of is not.
+"""The exercises' checks: the chapter's solution is right, and no wrong answer that we could think of is.
 
 ``tests/wrong_answers/<chapter>.py`` holds functions named ``<exercise>__<mistake>``. They stand in for the
 reader's function in the chapter's own call of `check_answer`, with as much of the chapter run before as that
