@@ -51,7 +51,7 @@ def name_of(run: Run) -> str:
 
 
 def environment(run: Run) -> dict[str, str]:
-    """What the kernel's environment has beside ours. Two threads that sleep when idle lose no time."""
+    """What the kernel's environment has beside ours. Threads sleep when idle: they share the cores."""
     arithmetic, threads, shift = run
     known = {name for kind in ARITHMETIC.values() for name in kind}
     inherited = {name: value for name, value in os.environ.items() if name not in known}
@@ -109,10 +109,8 @@ def shake(paths: list[Path], runs: list[Run], cores: int) -> dict[tuple[str, str
             found[chapter_name(path), place, words].append(name_of(run))
         print(f"{name_of(run)}: {chapter_name(path)}: {seconds:.0f} s, {len(fallen)} fell", flush=True)
 
-    for threads, group in itertools.groupby(sorted(runs, key=lambda run: run[1]), key=lambda run: run[1]):
-        jobs = [(run, path) for run in group for path in paths]
-        with ThreadPoolExecutor(max(1, cores // threads)) as pool:
-            list(pool.map(one, jobs))
+    with ThreadPoolExecutor(cores) as pool:
+        list(pool.map(one, itertools.product(runs, paths)))
     return found
 
 
@@ -123,7 +121,7 @@ def main() -> None:
     parser.add_argument("--arithmetic", nargs="+", choices=ARITHMETIC, default=list(ARITHMETIC))
     parser.add_argument("--threads", nargs="+", type=int, default=[1, 2])
     parser.add_argument("--shifts", nargs="+", type=int, default=[], help="shifted seeds, own arithmetic")
-    parser.add_argument("--cores", type=int, default=os.cpu_count(), help="threads at work at once")
+    parser.add_argument("--cores", type=int, default=os.cpu_count(), help="notebooks at once")
     arguments = parser.parse_args()
     try:
         paths = find(arguments.names)
