@@ -4,7 +4,6 @@ const MAP = { left: 8, width: 322, height: 84, gap: 20 }; // of each heat map, i
 const NAMES = { update: "Update gate", reset: "Reset gate" };
 const LETTERS = { update: "z", reset: "r" };
 const MEANING = { update: { 0: "write", 1: "keep" }, reset: { 0: "hide", 1: "show" } };
-let figures = 0;
 
 /** A function from numbers, marks, what gates are forced to and where, to what happens at each step. */
 function network(model) {
@@ -37,7 +36,7 @@ function network(model) {
 
 /** Three choices in a row: free, 0 and 1. */
 function threeWay(name, onChange) {
-  const group = `cw-gate-${++figures}`;
+  const group = `cw-gate-${Math.random().toString(36).slice(2)}`; // JupyterLab imports the module anew for each figure
   const inputs = ["free", "0", "1"].map((value) => {
     const input = make("input", { type: "radio", name: group, value });
     input.addEventListener("change", () => onChange(value));
