@@ -199,13 +199,12 @@ def execute_all(paths: list[Path], full: bool = False) -> list[str]:
     device, failures = get_device(), []
     kind = results.kind_of(device)
     for path in paths:
-        name, records = chapter_name(path), results.FOLDER / f"{kind}.json"
-        before = records.read_bytes() if records.exists() else b"[]\n"
+        name = chapter_name(path)
+        before = results.forget(name, kind)  # an experiment that has a new name must not stay under both
         try:
-            results.forget(name, kind)  # an experiment that has a new name must not stay under both
             seconds = execute(path, full=full)
         except BaseException as error:
-            records.write_bytes(before)  # a run that is not kept leaves no records either
+            results.restore(name, kind, before)  # a run that is not kept leaves no records either
             if not isinstance(error, NotebookFailed):
                 raise
             failures.append(str(error))

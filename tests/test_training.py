@@ -8,21 +8,28 @@ import pickle
 import random
 import signal
 from collections.abc import Callable
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from torch import Tensor, nn
 from torch.utils.data import DataLoader, RandomSampler, TensorDataset
+from torchmetrics.functional.text import perplexity as torchmetrics_perplexity
 
 from utils.data import Batches
+from utils.layers.recurrent import RecurrentLanguageModel
 from utils.metrics import accuracy
-from utils.training import evaluate, fit, train_epoch
+from utils.text import sequential_windows, window_batches
+from utils.training import evaluate, fit, perplexity, train_epoch, train_language_model
 
 DEVICES = ["cpu"] + ["cuda"] * torch.cuda.is_available()
 EPOCHS, N, BATCH = 6, 50, 8  # 7 batches an epoch, the last of 2 examples
 loss_fn = nn.functional.cross_entropy
+quick = settings(deadline=None, derandomize=True, max_examples=60)
 
 
 def examples(seed: int, n: int = N, device: str = "cpu") -> tuple[Tensor, Tensor]:
@@ -137,14 +144,15 @@ def test_fit_learns_and_says_what_it_saw(device: str, mixed_precision: bool):
     test = examples(2, 100, device)
     history = fit(model, data, [test], loss_fn, optimizer, 5, mixed_precision=mixed_precision)
     assert dtypes == {(True, torch.bfloat16 if mixed_precision else torch.float32), (False, torch.float32)}
-    columns = ["epoch", "lr", "seconds", "train_loss", "train_accuracy", "test_loss", "test_accuracy"]
+    columns = ["epoch", "lr", "seconds", "train_loss", "train_accuracy", "held_out_loss", "held_out_accuracy"]
     assert [list(row) for row in history.rows] == [columns] * 5
     assert history["epoch"] == [1, 2, 3, 4, 5] and history["lr"] == [0.01] * 5
-    assert history["train_loss"][-1] < history["train_loss"][0] and history["test_accuracy"][-1] > 0.7
+    assert history["train_loss"][-1] < history["train_loss"][0] and history["held_out_accuracy"][-1] > 0.7
     assert history.seconds == sum(history["seconds"]) > 0
-    assert history.best_epoch == 1 + int(np.argmin(history["test_loss"]))
+    assert history.best_epoch == 1 + int(np.argmin(history["held_out_loss"]))
     last = history.rows[-1]
-    assert evaluate(model, [test], loss_fn) == {"loss": last["test_loss"], "accuracy": last["test_accuracy"]}
+    found = evaluate(model, [test], loss_fn)
+    assert found == {"loss": last["held_out_loss"], "accuracy": last["held_out_accuracy"]}
     assert (
         str(history).splitlines()[4].startswith(f"epoch  5  train_loss {last['train_loss']:.4f}  train_acc")
     )
@@ -154,7 +162,7 @@ def test_data_goes_to_where_the_model_is_and_a_metric_is_not_needed():
     model = small_model().double()
     data = [(x.double(), y) for x, y in training_data("Batches")]
     history = fit(model, data, data, loss_fn, torch.optim.SGD(model.parameters()), 1, metric=None)
-    assert list(history.rows[0]) == ["epoch", "lr", "seconds", "train_loss", "test_loss"]
+    assert list(history.rows[0]) == ["epoch", "lr", "seconds", "train_loss", "held_out_loss"]
 
 
 # Evaluation
@@ -205,7 +213,7 @@ def test_fit_trains_in_training_mode_whatever_came_before():
 
 
 class Scripted:
-    """A loss with scripted test losses: one weight w counts epochs, and the test loss is script[w - 1]."""
+    """A scripted held-out loss: one weight w counts epochs, and the loss of epoch w is script[w - 1]."""
 
     def __init__(self, *script: float) -> None:
         self.model = nn.Linear(1, 1, bias=False)
@@ -231,7 +239,7 @@ def test_the_best_weights_come_back_and_only_when_asked(script: list[float], bes
     kept, plain = Scripted(*script), Scripted(*script)
     history = kept.fit(keep_best=True)
     assert history.best_epoch == best and kept.model.weight.item() == best
-    assert history["test_loss"] == pytest.approx(script, nan_ok=True)
+    assert history["held_out_loss"] == pytest.approx(script, nan_ok=True)
     assert plain.fit().best_epoch == best and plain.model.weight.item() == len(script)
 
 
@@ -259,7 +267,7 @@ def test_a_loss_that_is_not_finite_names_the_epoch_and_keeps_the_checkpoint_befo
         return loss_fn(outputs, targets) * (math.nan if len(steps) == 12 else 1)  # 7 + 2 steps are epoch 1
 
     steps, checkpoint = [], tmp_path / "run.pt"
-    with pytest.raises(FloatingPointError, match=r"got nan \(epoch 2, lr="):
+    with pytest.raises(FloatingPointError, match=r"got nan at update 3 \(epoch 2, lr="):
         train(loss=loss, checkpoint=checkpoint)
     states = contents(checkpoint)
     assert len(states["history"]["rows"]) == 1
@@ -297,6 +305,73 @@ def test_wrong_shapes_are_named():
     wide = [(inputs, torch.zeros(N, 2))]  # a regression: the loss takes it, accuracy does not
     with pytest.raises(ValueError, match=r"expected logits .* got \(50, 2\) and \(50, 2\)"):
         fit(model, wide, wide, nn.functional.mse_loss, optimizer, 1)
+
+
+# Language models
+
+
+def test_training_learns_a_text_that_repeats_itself():
+    torch.manual_seed(0)
+    ids = torch.arange(600) % 5
+    model = RecurrentLanguageModel(nn.RNN, 5, 4, 8).eval()
+    updates = []
+    before = perplexity(model, ids)
+    batches = window_batches(ids, 40, 0, batch_size=8, steps=8)
+    train_language_model(model, batches, 0.05, after_update=updates.append)
+    assert perplexity(model, ids) < 1.1 < 4 < before
+    assert updates == list(range(1, 41)) and model.training
+
+
+def test_a_carried_state_is_that_of_the_batch_before_and_its_gradient_is_cut():
+    torch.manual_seed(0)
+    ids, seen = torch.randint(5, (200,)), []
+    model = RecurrentLanguageModel(nn.GRU, 5, 4, 8)
+    step = model.step
+
+    def watched(inputs, state):
+        logits, after = step(inputs, state)
+        seen.append((state, after))
+        return logits, after
+
+    model.step = watched
+    train_language_model(model, sequential_windows(ids, 2, 8), 0.01, carry=True)
+    assert seen[0][0] is None and len(seen) == 12
+    for (_, after), (state, _) in pairwise(seen):
+        assert torch.equal(state, after) and not state.requires_grad
+
+
+def bigram(kinds: int, seed: int) -> nn.Embedding:
+    """A model of one layer: the logits of what follows each token."""
+    generator = torch.Generator().manual_seed(seed)
+    return nn.Embedding.from_pretrained(2 * torch.randn(kinds, kinds, generator=generator))
+
+
+@quick
+@given(st.integers(1, 8), st.integers(2, 10), st.integers(0, 100), st.integers(1, 7), st.integers(0, 99))
+def test_perplexity_is_that_of_torchmetrics_on_the_tokens_that_count(half, kinds, more, batch_size, seed):
+    steps, model = 2 * half, bigram(kinds, seed)
+    ids = torch.randint(kinds, (steps + 1 + more,), generator=torch.Generator().manual_seed(seed))
+    ours = perplexity(model, ids, steps, batch_size)
+    count = (1 + more // half) * half  # from number half + 1 on
+    counted = slice(half + 1, half + 1 + count)
+    logits = model(ids[:-1])[half : half + count]
+    theirs = torchmetrics_perplexity(logits[None].double(), ids[None, counted]).item()
+    assert math.isclose(ours, theirs, rel_tol=1e-5) and ours >= 1
+
+
+def test_perplexity_of_an_even_model_is_the_number_of_tokens():
+    even = nn.Embedding.from_pretrained(torch.zeros(7, 7))
+    assert math.isclose(perplexity(even, torch.arange(7).repeat(30)), 7, rel_tol=1e-6)
+
+
+def test_perplexity_leaves_the_mode_as_it_was_and_needs_a_window():
+    model = nn.Sequential(bigram(3, 0), nn.Dropout(0.9))
+    values = [perplexity(model.train(mode), torch.zeros(65, dtype=torch.int64)) for mode in (True, False)]
+    assert values[0] == values[1] and not model.training
+    perplexity(model.train(), torch.zeros(65, dtype=torch.int64))
+    assert model.training
+    with pytest.raises(ValueError, match="at least 65 tokens for windows of 64, got 64"):
+        perplexity(model, torch.zeros(64, dtype=torch.int64))
 
 
 # Checkpoints

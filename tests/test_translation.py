@@ -112,7 +112,7 @@ def test_a_loss_that_is_not_finite_is_named():
     model = RecurrentTranslator(8, 8, 3, 4, PAD)
     with torch.no_grad():
         model.decoder.output.bias[0] = math.nan
-    with pytest.raises(FloatingPointError, match="expected finite losses, got nan at update 1"):
+    with pytest.raises(FloatingPointError, match="expected a finite loss, got nan at update 1"):
         train_translator(model, corpus, epochs=1, lr=0.01, seed=0)
 
 

@@ -1,5 +1,8 @@
 """What the training loop reports."""
 
+from collections.abc import Callable
+from functools import partial
+
 import torch
 from torch import Tensor
 
@@ -15,14 +18,27 @@ def accuracy(logits: Tensor, targets: Tensor) -> Tensor:
         A scalar float tensor in [0, 1], on the device of the inputs.
 
     Raises:
-        ValueError: if the shapes do not belong together or there is no example.
+        ValueError: if the shapes do not belong together or there is no example; also for one class alone,
+            since the largest of one number says nothing: a single logit is compared with 0.
     """
+    if (logits.ndim >= 2 and logits.shape[1] == 1) or (logits.ndim == 1 and len(logits) > 0):
+        raise ValueError(
+            f"expected logits of at least two classes, got {tuple(logits.shape)}; with one logit an example, "
+            "compare it with 0"
+        )
     if logits.ndim < 2 or logits.shape[:1] + logits.shape[2:] != targets.shape or targets.numel() == 0:
         raise ValueError(
             f"expected logits (batch, classes, ...) and non-empty targets (batch, ...), "
             f"got {tuple(logits.shape)} and {tuple(targets.shape)}"
         )
     return (logits.argmax(dim=1) == targets).float().mean()
+
+
+def name_of(function: Callable) -> str:
+    """A function's name; that of a ``functools.partial`` is its function's, that of a module its class's."""
+    while isinstance(function, partial):
+        function = function.func
+    return getattr(function, "__name__", type(function).__name__)
 
 
 class Mean:

@@ -3,9 +3,11 @@
 import datetime
 import json
 import math
+import operator
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
+from typing import Any
 
 import torch
 from filelock import FileLock
@@ -35,7 +37,7 @@ def record(
     *,
     seconds: float,
     device: torch.device,
-    seed: int | list[int],
+    seed: int | Iterable[int],
     notes: dict[str, float] | None = None,
 ) -> None:
     """Keep an experiment's figures in ``results/<kind>.json``, in place of those of its last run.
@@ -46,7 +48,8 @@ def record(
     Args:
         chapter: such as ``"foundations/linear-model"``.
         experiment: a short name, unique in the chapter; it is the row's title on the results page.
-        metrics: name to finite value; a name ending in "accuracy" is shown in per cent.
+        metrics: name to finite value (a number of Python, NumPy or torch); a name ending in "accuracy" is
+            shown in per cent.
         seconds: wall-clock time of the experiment.
         device: where it ran.
         seed: the seed, or the seeds that the figures summarise.
@@ -55,7 +58,8 @@ def record(
     Raises:
         ValueError: if there is no metric, a figure is not finite, or ``notes`` has a name of its own.
     """
-    notes = notes or {}
+    metrics, notes = ({k: _plain(v) for k, v in given.items()} for given in (metrics, notes or {}))
+    seed = [operator.index(one) for one in seed] if isinstance(seed, Iterable) else operator.index(seed)
     finite = all(math.isfinite(value) for value in (*metrics.values(), *notes.values(), seconds))
     if not metrics or not finite or not set(notes) <= set(metrics):
         given = f"{metrics}, {notes} and {seconds}"
@@ -67,7 +71,7 @@ def record(
         "experiment": experiment,
         "metrics": {name: float(f"{value:.6g}") for name, value in metrics.items()},
         "notes": notes,
-        "seconds": round(seconds, 2),
+        "seconds": round(float(seconds), 2),
         "device": device.type,
         "device_name": describe_device(device),
         "seed": seed,
@@ -78,14 +82,55 @@ def record(
     _change(own, lambda old: [r for r in old if (r["chapter"], r["experiment"]) != key] + [entry])
 
 
+def _plain(value: Any) -> float:
+    """A scalar of NumPy or torch as a number of Python, which JSON knows."""
+    return value.item() if hasattr(value, "item") else value
+
+
 def kind_of(device: torch.device) -> str:
     """The records a run belongs to: ``"cpu"``, ``"cuda"``, ``"mps"``; behind it ``-full`` at full size."""
     return f"{device.type}-full" if full_size() else device.type
 
 
-def forget(chapter: str, kind: str) -> None:
-    """Drop what a chapter recorded in runs of a kind, so that no experiment outlives its code."""
-    _change(kind, lambda old: [r for r in old if r["chapter"] != chapter])
+def find(prefix: str, device: torch.device, *, full: bool = False) -> dict[str, dict]:
+    """Records by experiment, of all chapters: what was measured on this kind of device, else on a CPU.
+
+    Args:
+        prefix: what the experiment's name begins with.
+        device: its kind decides; an experiment that has no record of this kind is taken from the CPU's.
+        full: records of full-size runs.
+
+    Raises:
+        ValueError: if two chapters have an experiment of the same name.
+    """
+    kinds = [f"{kind}-full" if full else kind for kind in dict.fromkeys(("cpu", device.type))]
+    found = {}
+    for kind in kinds:  # a later one replaces the CPU's
+        rows = [r for r in load(kind, FOLDER) if r["experiment"].startswith(prefix)]
+        for row in rows:
+            name, chapters = row["experiment"], {row["chapter"]}
+            chapters |= {found[name]["chapter"]} if name in found else set()
+            if len(chapters) > 1:
+                raise ValueError(f"expected one experiment {name!r}, there is one in each of {chapters}")
+            found[name] = row
+    return found
+
+
+def forget(chapter: str, kind: str) -> list[dict]:
+    """Drop what a chapter recorded in runs of a kind, so that no experiment outlives its code; return it."""
+    return restore(chapter, kind, [])
+
+
+def restore(chapter: str, kind: str, records: list[dict]) -> list[dict]:
+    """Put records in place of all that a chapter has of a kind, other chapters' left alone; return those."""
+    replaced = []
+
+    def change(old: list[dict]) -> list[dict]:
+        replaced.extend(r for r in old if r["chapter"] == chapter)
+        return [r for r in old if r["chapter"] != chapter] + records
+
+    _change(kind, change)
+    return replaced
 
 
 def _change(kind: str, change: Callable[[list[dict]], list[dict]]) -> None:

@@ -1,20 +1,40 @@
-"""Text as tensors: vocabulary, padding, windows; training a language model, perplexity, writing."""
+"""Text as tensors: words, vocabulary, padding, windows."""
 
-import math
+import unicodedata
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 
 import torch
-from torch import Tensor, nn
-from torch.nn import functional as F
+from torch import Tensor
 
 from utils.device import new_generator
 
 SPECIALS = ("<unk>", "<pad>", "<bos>", "<eos>")
 
 
+def words(text: str) -> list[str]:
+    """The words of a text in lower case, of letters alone: ``"It’s 5, Zoë!"`` gives ``["it's", "zoë"]``.
+
+    An apostrophe inside belongs to the word, and a typographic one counts as a plain one. The text is brought
+    to the normal form NFC first, in which a letter and its accent are one character; marks that stay by
+    themselves, as the vowels of some scripts, belong to the word too.
+    """
+    text = nfc(text).replace("’", "'").lower()
+    others = [c for c in set(text) if c != "'" and unicodedata.category(c)[0] not in "LM"]
+    pieces = text.translate(dict.fromkeys(map(ord, others), " ")).split()
+    return [word for piece in pieces if (word := piece.strip("'"))]
+
+
+def nfc(text: str) -> str:
+    """The text in Unicode's normal form C: what looks the same is the same."""
+    return unicodedata.normalize("NFC", text)
+
+
 class Vocabulary:
     """Tokens and their numbers: special tokens first, then by falling count, equals in the order of the text.
+
+    Tokens are brought to the normal form NFC, when a vocabulary is made and when it is asked; so is a text
+    that is given as one string, whose characters are the tokens.
 
     Attributes:
         tokens: number to token.
@@ -28,7 +48,7 @@ class Vocabulary:
             min_freq: rarer tokens are left out; they become ``<unk>``.
             specials: tokens that the text does not hold; with none, an unknown token is an error.
         """
-        counts = Counter(tokens)
+        counts = Counter(nfc(tokens) if isinstance(tokens, str) else map(nfc, tokens))
         kept = [token for token, n in counts.most_common() if n >= min_freq and token not in specials]
         self.tokens = [*specials, *kept]
         self.ids = {token: i for i, token in enumerate(self.tokens)}
@@ -43,6 +63,7 @@ class Vocabulary:
         Raises:
             KeyError: if a token is unknown and there is no ``<unk>``.
         """
+        tokens = nfc(tokens) if isinstance(tokens, str) else map(nfc, tokens)
         if "<unk>" in self.ids:
             unknown = self.ids["<unk>"]
             return [self.ids.get(token, unknown) for token in tokens]
@@ -134,144 +155,3 @@ def window_batches(ids: Tensor, updates: int, seed: int, *, batch_size: int = 32
         parts.append(random_windows(ids, steps, generator)[:missing])
         missing -= len(parts[-1])
     return torch.cat(parts).view(updates, batch_size, steps + 1)
-
-
-def train_language_model(
-    model: nn.Module,
-    batches: Tensor,
-    lr: float,
-    *,
-    carry: bool = False,
-    after_update: Callable[[int], None] | None = None,
-) -> None:
-    """Train on the next token: AdamW, a one-cycle schedule, gradients clipped to norm 1.
-
-    Args:
-        model: from ids (batch, steps) to logits (batch, steps, tokens).
-        batches: (updates, batch, steps + 1) windows, on any device.
-        lr: the schedule's peak.
-        carry: start each batch from the state that the one before ended in, cut from its graph; for windows
-            in sequence, and a model with ``step(ids, state)`` and a state that is one tensor.
-        after_update: called with the number of updates so far.
-    """
-    device, state = next(model.parameters()).device, None
-    optimizer = torch.optim.AdamW(model.parameters(), lr=lr)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, lr, total_steps=len(batches))
-    model.train()
-    for update, batch in enumerate(batches, start=1):
-        inputs, targets = batch[:, :-1].to(device), batch[:, 1:].to(device)
-        if carry:
-            logits, state = model.step(inputs, state)
-            state = state.detach()
-        else:
-            logits = model(inputs)
-        loss = F.cross_entropy(logits.flatten(0, 1), targets.flatten())
-        optimizer.zero_grad()
-        loss.backward()
-        nn.utils.clip_grad_norm_(model.parameters(), 1.0)
-        optimizer.step()
-        schedule.step()
-        if after_update is not None:
-            after_update(update)
-
-
-@torch.inference_mode()
-def perplexity(model: nn.Module, ids: Tensor, steps: int = 64, batch_size: int = 64) -> float:
-    """Inverse geometric mean of the probabilities that a language model gives to the tokens of a text.
-
-    The text is read in windows of ``steps`` inputs that overlap by half; only the second half of each is
-    counted, so that each token that counts is predicted from at least ``steps / 2`` before it, by every
-    kind of model. Those are the tokens from number ``steps / 2 + 1`` on, each once; a rest that does not
-    fill half a window is left out.
-
-    Args:
-        model: from ids (batch, steps) to logits (batch, steps, tokens).
-        ids: (n,) the text, on any device.
-        steps: even.
-        batch_size: windows at once.
-
-    Raises:
-        ValueError: if the text is shorter than a window.
-    """
-    if len(ids) < steps + 1:
-        raise ValueError(f"expected at least {steps + 1} tokens for windows of {steps}, got {len(ids)}")
-    device, training = next(model.parameters()).device, model.training
-    model.eval()
-    half, total, count = steps // 2, 0.0, 0
-    for windows in ids.unfold(0, steps + 1, half).split(batch_size):
-        windows = windows.to(device)
-        logits = model(windows[:, :-1])[:, half:]  # (batch, half, tokens)
-        losses = F.cross_entropy(logits.flatten(0, 1), windows[:, half + 1 :].flatten(), reduction="sum")
-        total, count = total + losses.item(), count + windows[:, half + 1 :].numel()
-    model.train(training)
-    return math.exp(total / count)
-
-
-@torch.inference_mode()
-def generate(
-    model: nn.Module, prompt: Tensor, length: int, generator: torch.Generator, temperature: float = 1.0
-) -> Tensor:
-    """Draw tokens one at a time, each from the model's distribution given all before it.
-
-    Args:
-        model: with ``step(ids, state)``, from ids (batch, steps) and a state (``None`` at first) to logits
-            (batch, steps, tokens) and the next state.
-        prompt: (batch, steps) ids, at least one step.
-        length: how many tokens to add.
-        generator: on the CPU; the draw is made there.
-        temperature: divides the logits; 0 takes the most probable token.
-
-    Returns:
-        (batch, steps + length) ids, on the prompt's device.
-
-    Raises:
-        ValueError: if the temperature is negative or the prompt is empty.
-    """
-    if temperature < 0 or prompt.ndim != 2 or prompt.shape[1] == 0:
-        shape = tuple(prompt.shape)
-        raise ValueError(
-            f"expected a prompt (batch, steps > 0), temperature >= 0; got {shape}, {temperature}"
-        )
-    training = model.training
-    model.eval()
-    text, new, state = [prompt], prompt, None
-    for _ in range(length):
-        logits, state = model.step(new, state)
-        last = logits[:, -1].float().cpu()  # (batch, tokens)
-        if temperature == 0:
-            new = last.argmax(dim=1, keepdim=True)
-        else:
-            new = torch.multinomial(F.softmax(last / temperature, dim=1), 1, generator=generator)
-        new = new.to(prompt.device)
-        text.append(new)
-    model.train(training)
-    return torch.cat(text, dim=1)
-
-
-@torch.inference_mode()
-def greedy_decode(model: nn.Module, source: Tensor, bos: int, eos: int, limit: int) -> list[list[int]]:
-    """Translate a batch, always taking the most probable next token.
-
-    Args:
-        model: with ``start(source)`` that gives a state, and ``step`` as in `generate`.
-        source: (batch, steps) padded ids.
-        bos: number of the token that starts a translation.
-        eos: number of the token that ends it.
-        limit: tokens at most.
-
-    Returns:
-        The ids of each translation, without ``bos`` and ``eos``.
-    """
-    training = model.training
-    model.eval()
-    state = model.start(source)
-    new = torch.full((len(source), 1), bos, device=source.device)
-    steps, ended = [], torch.zeros(len(source), dtype=torch.bool, device=source.device)
-    while len(steps) < limit and not ended.all():
-        logits, state = model.step(new, state)
-        new = logits[:, -1].argmax(dim=1, keepdim=True)  # (batch, 1)
-        steps.append(new[:, 0])
-        ended |= new[:, 0] == eos
-    model.train(training)
-    rows = torch.stack(steps, dim=1).tolist() if steps else [[] for _ in source]
-    return [row[: row.index(eos)] if eos in row else row for row in rows]

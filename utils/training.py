@@ -1,4 +1,4 @@
-"""The training loop, once: what every chapter after the fourth imports."""
+"""The training loop, once: updates, epochs with held-out data after each, language models."""
 
 import copy
 import math
@@ -8,16 +8,20 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 from tqdm import tqdm
 
 from utils.device import Timer, autocast
-from utils.metrics import Mean, accuracy
+from utils.metrics import Mean, accuracy, name_of
 
 Metric = Callable[[Tensor, Tensor], Tensor]
+Scheduler = torch.optim.lr_scheduler.LRScheduler
+LOOK = 50  # updates between two looks at the loss on a GPU, where each look waits for all work before it
 STATEFUL = ("model", "optimizer", "scheduler")  # what a checkpoint keeps of a run
 
 
@@ -27,16 +31,16 @@ class History:
 
     Attributes:
         rows: dictionaries with ``epoch`` (from 1), ``lr``, ``seconds`` (training part only), ``train_loss``,
-            ``test_loss`` and, with a metric, ``train_<metric>`` and ``test_<metric>``. The training figures
-            are running means over an epoch in which the weights change; `evaluate` gives exact ones.
-        best_epoch: the epoch (from 1) with the lowest test loss.
+            ``held_out_loss`` and, with a metric, ``train_<metric>`` and ``held_out_<metric>``. The training
+            figures are running means over an epoch in which the weights change; `evaluate` gives exact ones.
+        best_epoch: the epoch (from 1) with the lowest held-out loss; 0 while none was a number.
     """
 
     rows: list[dict[str, float]] = field(default_factory=list)
     best_epoch: int = 0
 
     def __getitem__(self, name: str) -> list[float]:
-        """A column, such as ``history["test_loss"]``, one value an epoch."""
+        """A column, such as ``history["held_out_loss"]``, one value an epoch."""
         return [row[name] for row in self.rows]
 
     @property
@@ -50,43 +54,101 @@ class History:
         return "\n".join(f"epoch {epoch:2d}  {text}" for epoch, text in enumerate(figures, start=1))
 
 
+def train_updates(
+    model: nn.Module,
+    batches: Iterable,
+    loss_of: Callable[[nn.Module, Any], Tensor],
+    optimizer: torch.optim.Optimizer,
+    *,
+    scheduler: Scheduler | None = None,
+    clip_norm: float | None = None,
+    after_update: Callable[[int], None] | None = None,
+) -> list[float]:
+    """The loop itself, an update for each batch: forward, loss, backward, step.
+
+    Args:
+        model: trained in place, in training mode.
+        batches: whatever ``loss_of`` can read; a generator, too.
+        loss_of: from the model and a batch to the loss, a scalar with a graph.
+        optimizer: over the model's parameters.
+        scheduler: stepped after every update.
+        clip_norm: the gradient's norm is cut to this before each step.
+        after_update: called with the number of updates so far.
+
+    Returns:
+        The loss of each update, measured before its step.
+
+    Raises:
+        FloatingPointError: if a loss is not finite: on a CPU before its step, on a GPU `LOOK` updates later
+            at most.
+    """
+    every = 1 if next(model.parameters()).device.type == "cpu" else LOOK
+    losses, unread = [], []
+    model.train()
+    for update, batch in enumerate(batches, start=1):
+        loss = loss_of(model, batch)
+        unread.append(loss.detach())
+        if len(unread) == every:
+            _read(unread, losses)
+        optimizer.zero_grad()
+        loss.backward()
+        if clip_norm is not None:
+            nn.utils.clip_grad_norm_(model.parameters(), clip_norm)
+        optimizer.step()
+        if scheduler is not None:
+            scheduler.step()
+        if after_update is not None:
+            after_update(update)
+    _read(unread, losses)
+    return losses
+
+
+def _read(unread: list[Tensor], losses: list[float]) -> None:
+    """Move losses from the device to the list of those that were read, and look whether they are numbers."""
+    for loss in torch.stack(unread).flatten().tolist() if unread else []:
+        losses.append(loss)
+        if not math.isfinite(loss):
+            raise FloatingPointError(f"expected a finite loss, got {loss} at update {len(losses)}")
+    unread.clear()
+
+
 def train_epoch(
     model: nn.Module,
     batches: Iterable[tuple[Tensor, Tensor]],
     loss_fn: Callable[[Tensor, Tensor], Tensor],
     optimizer: torch.optim.Optimizer,
     *,
-    scheduler: torch.optim.lr_scheduler.LRScheduler | None = None,
+    scheduler: Scheduler | None = None,
     metric: Metric | None = accuracy,
     clip_norm: float | None = None,
     mixed_precision: bool = False,
     bar: tqdm | None = None,
 ) -> dict[str, float]:
-    """One pass over the data: forward, loss, backward, step. Arguments as for `fit`.
+    """One pass over pairs of inputs and targets by `train_updates`. Arguments as for `fit`.
 
     Returns:
         ``loss`` and the metric by name, averaged over the examples, each measured before its step.
+
+    Raises:
+        ValueError: if there is no batch, or one that batch norm cannot take (one value a channel).
+        FloatingPointError: as `train_updates`.
     """
     device = next(model.parameters()).device
-    model.train()
-    means = {"loss": Mean()} | ({metric.__name__: Mean()} if metric else {})
-    for inputs, targets in batches:
-        inputs, targets = inputs.to(device), targets.to(device)
+    means = {"loss": Mean()} | ({name_of(metric): Mean()} if metric else {})
+
+    def loss_of(model: nn.Module, batch: tuple[Tensor, Tensor]) -> Tensor:
+        inputs, targets = batch[0].to(device), batch[1].to(device)
         with autocast(device, mixed_precision):
             outputs = model(inputs)
             loss = loss_fn(outputs, targets)
-        optimizer.zero_grad()
-        loss.backward()
-        if clip_norm is not None:
-            nn.utils.clip_grad_norm_(model.parameters(), clip_norm)
-        optimizer.step()
-        if scheduler:
-            scheduler.step()
         means["loss"].add(loss, len(targets))
         if metric:
-            means[metric.__name__].add(metric(outputs.detach(), targets), len(targets))
-        if bar is not None:
-            bar.update()
+            means[name_of(metric)].add(metric(outputs.detach(), targets), len(targets))
+        return loss
+
+    options = {"scheduler": scheduler, "clip_norm": clip_norm}
+    options["after_update"] = None if bar is None else lambda update: bar.update()
+    train_updates(model, batches, loss_of, optimizer, **options)
     return {name: mean.item() for name, mean in means.items()}
 
 
@@ -112,19 +174,20 @@ def evaluate(
         ValueError: if there is no batch.
     """
     device = next(model.parameters()).device
-    means = {"loss": Mean()} | ({metric.__name__: Mean()} if metric else {})
-    with _evaluation_mode(model):
+    means = {"loss": Mean()} | ({name_of(metric): Mean()} if metric else {})
+    with evaluation_mode(model):
         for inputs, targets in batches:
             inputs, targets = inputs.to(device), targets.to(device)
             outputs = model(inputs)
             means["loss"].add(loss_fn(outputs, targets), len(targets))
             if metric:
-                means[metric.__name__].add(metric(outputs, targets), len(targets))
+                means[name_of(metric)].add(metric(outputs, targets), len(targets))
     return {name: mean.item() for name, mean in means.items()}
 
 
 @contextmanager
-def _evaluation_mode(model: nn.Module) -> Iterator[None]:
+def evaluation_mode(model: nn.Module) -> Iterator[None]:
+    """Evaluation mode for a block; afterwards, also after an error, each submodule has its own mode again."""
     modes = {module: module.training for module in model.modules()}  # a frozen part may have its own
     model.eval()
     try:
@@ -137,12 +200,12 @@ def _evaluation_mode(model: nn.Module) -> Iterator[None]:
 def fit(
     model: nn.Module,
     train: Iterable[tuple[Tensor, Tensor]],
-    test: Iterable[tuple[Tensor, Tensor]],
+    held_out: Iterable[tuple[Tensor, Tensor]],
     loss_fn: Callable[[Tensor, Tensor], Tensor],
     optimizer: torch.optim.Optimizer,
     epochs: int,
     *,
-    scheduler: torch.optim.lr_scheduler.LRScheduler | None = None,
+    scheduler: Scheduler | None = None,
     metric: Metric | None = accuracy,
     clip_norm: float | None = None,
     mixed_precision: bool = False,
@@ -156,7 +219,8 @@ def fit(
         model: trained in place, on the device where its parameters are.
         train: an iterable with a length that gives one epoch of (inputs, targets) each time, as
             `utils.data.Batches` or a ``DataLoader`` does.
-        test: likewise. Whoever uses ``keep_best`` or ``patience`` chooses by it: give validation data then.
+        held_out: likewise, to look at after each epoch. Whoever chooses by it, with ``keep_best``,
+            ``patience`` or by eye, needs other data for the test.
         loss_fn: mean loss of a batch from outputs and targets.
         optimizer: over the model's parameters.
         epochs: how many in all, those of a resumed run included.
@@ -164,8 +228,8 @@ def fit(
         metric: mean of a batch from outputs and targets; ``None`` for the loss alone.
         clip_norm: the gradient's norm is cut to this before each step.
         mixed_precision: bfloat16 autocast for forward pass and loss.
-        keep_best: end with the weights of the epoch with the lowest test loss, not with the last ones.
-        patience: stop when the test loss has not improved for so many epochs.
+        keep_best: end with the weights of the epoch with the lowest held-out loss, not with the last ones.
+        patience: stop when the held-out loss has not improved for so many epochs.
         checkpoint: a file written after each epoch. If it is there, training goes on from it, on a CPU to the
             same weights bit for bit as without the interruption. Call with the same arguments then; only
             ``epochs`` and ``patience`` may grow.
@@ -176,7 +240,7 @@ def fit(
     Raises:
         ValueError: if ``epochs`` or ``patience`` is not positive, data is empty, or the checkpoint is another
             run's, which is then left as it is, and the model too.
-        FloatingPointError: if the training loss is no longer finite.
+        FloatingPointError: if the training loss is no longer finite, as `train_updates`.
     """
     if epochs < 1 or (patience is not None and patience < 1):
         raise ValueError(f"expected epochs and patience of at least 1, got {epochs} and {patience}")
@@ -188,17 +252,18 @@ def fit(
         _restore(checkpoint, run, epochs, history, best)
     with tqdm(total=(epochs - len(history.rows)) * len(train), leave=False, desc="training") as bar:
         while len(history.rows) < epochs and not _out_of_patience(history, patience):
-            epoch, lr = len(history.rows) + 1, optimizer.param_groups[0]["lr"]
-            with Timer(next(model.parameters()).device) as timer:
-                seen = train_epoch(model, train, loss_fn, optimizer, bar=bar, **options)
-            if not math.isfinite(seen["loss"]):
-                raise FloatingPointError(f"expected a finite loss, got {seen['loss']} (epoch {epoch}, {lr=})")
-            held_out = evaluate(model, test, loss_fn, metric)
+            epoch, lr = len(history.rows) + 1, float(optimizer.param_groups[0]["lr"])
+            try:
+                with Timer(next(model.parameters()).device) as timer:
+                    seen = train_epoch(model, train, loss_fn, optimizer, bar=bar, **options)
+            except FloatingPointError as error:
+                raise FloatingPointError(f"{error} (epoch {epoch}, {lr=})") from None
+            found = evaluate(model, held_out, loss_fn, metric)
             row = {"epoch": epoch, "lr": lr, "seconds": timer.seconds}
-            row |= {f"train_{k}": v for k, v in seen.items()} | {f"test_{k}": v for k, v in held_out.items()}
+            row |= {f"train_{k}": v for k, v in seen.items()} | {f"held_out_{k}": v for k, v in found.items()}
             history.rows.append(row)
-            if held_out["loss"] < best["loss"]:
-                history.best_epoch, best["loss"] = epoch, held_out["loss"]
+            if found["loss"] < best["loss"]:
+                history.best_epoch, best["loss"] = epoch, found["loss"]
                 if keep_best:
                     best["weights"] = copy.deepcopy(model.state_dict())  # a copy, else it goes on changing
             if checkpoint is not None:
@@ -206,6 +271,88 @@ def fit(
     if best["weights"] is not None:
         model.load_state_dict(best["weights"])
     return history
+
+
+def train_language_model(
+    model: nn.Module,
+    batches: Tensor,
+    lr: float,
+    *,
+    carry: bool = False,
+    after_update: Callable[[int], None] | None = None,
+) -> list[float]:
+    """Train on the next token: AdamW, a one-cycle schedule, gradients clipped to norm 1.
+
+    Args:
+        model: from ids (batch, steps) to logits (batch, steps, tokens).
+        batches: (updates, batch, steps + 1) windows, on any device.
+        lr: the schedule's peak.
+        carry: start each batch from the state that the one before ended in, cut from its graph; for windows
+            in sequence, and a model with ``step(ids, state)`` and a state of one or several tensors.
+        after_update: called with the number of updates so far.
+
+    Returns:
+        The loss of each update, as `train_updates` gives it.
+
+    Raises:
+        FloatingPointError: as `train_updates`.
+    """
+    device, state = next(model.parameters()).device, None
+
+    def loss_of(model: nn.Module, batch: Tensor) -> Tensor:
+        nonlocal state
+        inputs, targets = batch[:, :-1].to(device), batch[:, 1:].to(device)
+        if carry:
+            logits, state = model.step(inputs, state)
+            state = state.detach() if isinstance(state, Tensor) else tuple(part.detach() for part in state)
+        else:
+            logits = model(inputs)
+        return F.cross_entropy(logits.flatten(0, 1), targets.flatten())
+
+    if len(batches) == 0:
+        return []
+    optimizer = torch.optim.AdamW(model.parameters(), lr=lr)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, lr, total_steps=len(batches))
+    options = {"scheduler": schedule, "clip_norm": 1.0, "after_update": after_update}
+    return train_updates(model, batches, loss_of, optimizer, **options)
+
+
+@torch.inference_mode()
+def perplexity(model: nn.Module, ids: Tensor, steps: int = 64, batch_size: int = 64) -> float:
+    """Inverse geometric mean of the probabilities that a language model gives to the tokens of a text.
+
+    The text is read in windows of ``steps`` inputs that overlap by half; only the second half of each is
+    counted, so that each token that counts is predicted from at least ``steps / 2`` before it, by every
+    kind of model. Those are the tokens from number ``steps / 2 + 1`` on, each once; a rest that does not
+    fill half a window is left out. The model reads in evaluation mode; its mode is put back afterwards.
+
+    Args:
+        model: from ids (batch, steps) to logits (batch, steps, tokens).
+        ids: (n,) the text, on any device.
+        steps: even, so that no token counts twice.
+        batch_size: windows at once.
+
+    Returns:
+        At least 1; infinite, if the mean loss is too large for its exponential.
+
+    Raises:
+        ValueError: if ``steps`` is odd or not positive, or the text is shorter than a window.
+    """
+    if steps < 2 or steps % 2:
+        raise ValueError(f"expected an even number of steps, at least 2, got {steps}")
+    if len(ids) < steps + 1:
+        raise ValueError(f"expected at least {steps + 1} tokens for windows of {steps}, got {len(ids)}")
+    device, half, total, count = next(model.parameters()).device, steps // 2, 0.0, 0
+    with evaluation_mode(model):
+        for windows in ids.unfold(0, steps + 1, half).split(batch_size):
+            windows = windows.to(device)
+            logits = model(windows[:, :-1])[:, half:]  # (batch, half, tokens)
+            losses = F.cross_entropy(logits.flatten(0, 1), windows[:, half + 1 :].flatten(), reduction="sum")
+            total, count = total + losses.item(), count + windows[:, half + 1 :].numel()
+    try:
+        return math.exp(total / count)
+    except OverflowError:
+        return math.inf
 
 
 def _out_of_patience(history: History, patience: int | None) -> bool:
@@ -247,7 +394,7 @@ def _outline(run: dict) -> dict:
         "optimizer": [type(optimizer).__name__, optimizer.defaults, sizes],
         "scheduler": type(run["scheduler"]).__name__,
         "shuffling": _generator(run["train"]) is not None,
-        "metric": metric.__name__ if metric else None,
+        "metric": name_of(metric) if metric else None,
         **{name: run[name] for name in ("clip_norm", "mixed_precision", "keep_best")},
     }
 

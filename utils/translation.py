@@ -1,5 +1,7 @@
 """Training and scoring a translator: what the chapters on sequence-to-sequence models share."""
 
+import itertools
+from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
@@ -9,7 +11,9 @@ from torch.nn import functional as F
 
 from utils.data import Pairs
 from utils.device import new_generator
-from utils.text import SPECIALS, Vocabulary, greedy_decode, pad
+from utils.generation import greedy_decode
+from utils.text import SPECIALS, Vocabulary, pad
+from utils.training import train_updates
 
 UNK, PAD, BOS, EOS = range(len(SPECIALS))
 
@@ -75,34 +79,20 @@ def train_translator(
         after_update: called with the number of updates so far.
 
     Returns:
-        The loss of each update, measured before it.
+        The loss of each update, as `train_updates` gives it.
 
     Raises:
-        FloatingPointError: if a loss is not finite.
+        FloatingPointError: as `train_updates`.
     """
-    generator = new_generator(seed)
+    generator, updates = new_generator(seed), epochs * -(-len(corpus.source) // batch_size)
+    if updates == 0:
+        return []
     # half-lives that fit a few hundred updates: the default beta of 0.999 remembers a thousand
     optimizer = torch.optim.AdamW(model.parameters(), lr=lr, betas=(0.9, 0.98), fused=True)
-    updates = epochs * -(-len(corpus.source) // batch_size)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, lr, total_steps=updates)
-    losses = []
-    model.train()
-    for _ in range(epochs):
-        for batch in batches(corpus, batch_size, generator):
-            loss = teacher_forced_loss(model, batch)
-            optimizer.zero_grad()
-            loss.backward()
-            nn.utils.clip_grad_norm_(model.parameters(), 1.0)
-            optimizer.step()
-            schedule.step()
-            losses.append(loss.detach())
-            if after_update is not None:
-                after_update(len(losses))
-    losses = torch.stack(losses)
-    if not losses.isfinite().all():
-        update = int((~losses.isfinite()).nonzero()[0]) + 1
-        raise FloatingPointError(f"expected finite losses, got {losses[update - 1]} at update {update}")
-    return losses.tolist()
+    all_batches = (batch for _ in range(epochs) for batch in batches(corpus, batch_size, generator))
+    options = {"scheduler": schedule, "clip_norm": 1.0, "after_update": after_update}
+    return train_updates(model, all_batches, teacher_forced_loss, optimizer, **options)
 
 
 def translate(
@@ -119,11 +109,18 @@ def score(translations: Sequence[Sequence[str]], references: Sequence[Sequence[s
     Returns:
         ``"exact match accuracy"`` and ``"BLEU"``, the latter of sacrebleu, up to 4-grams, without smoothing.
 
+    Raises:
+        ValueError: if there are not as many translations as references, or none.
+
     Source: Papineni et al., "BLEU: a Method for Automatic Evaluation of Machine Translation", ACL 2002.
     """
     from sacrebleu import corpus_bleu  # a second that only the chapters on translation spend
 
+    if len(translations) != len(references) or not references:
+        given = f"{len(translations)} and {len(references)}"
+        raise ValueError(f"expected as many translations as references, at least one; got {given}")
     exact = sum(list(a) == list(b) for a, b in zip(translations, references, strict=True))
-    lines = [[" ".join(row) for row in rows] for rows in (translations, references)]
+    numbers = defaultdict(itertools.count().__next__)  # in place of tokens, which may contain blanks
+    lines = [[" ".join(str(numbers[t]) for t in row) for row in rows] for rows in (translations, references)]
     bleu = corpus_bleu(lines[0], [lines[1]], tokenize="none", smooth_method="none", force=True)
     return {"exact match accuracy": exact / len(references), "BLEU": bleu.score}
