@@ -77,6 +77,28 @@ def test_a_grid_takes_bytes_arrays_and_titles_as_an_array():
     image_grid(np.zeros((1, 4, 4)))
 
 
+@pytest.mark.parametrize(
+    ("picture", "shown"),
+    [
+        (np.uint8([[255, 255]]), [0, 0]),  # ink alone
+        (np.uint8([[0, 0]]), [1, 1]),  # paper alone
+        (np.uint8([[0, 51]]), [1, 0.8]),  # faint ink stays faint
+        (np.float32([[-3, 5]]), [1, 0]),
+        (np.array([[0.0, 1e-9]]), [1, 0]),
+        (np.array([[1.0, 1.0]]), [0, 0]),
+        (np.array([[0.0, 0.0]]), [1, 1]),
+        (np.array([[True, False]]), [0, 1]),
+        (np.array([[True, True]]), [0, 0]),
+        (np.array([[0, 9]]), [1, 0]),
+    ],
+)
+def test_a_grid_shows_ink_dark_and_paper_white(picture: np.ndarray, shown: list[float]):
+    (axis,) = image_grid(picture[None]).axes
+    image = axis.images[0]
+    colours = image.cmap(image.norm(image.get_array()))[0, :, 0]
+    assert colours.tolist() == pytest.approx(shown, abs=0.01)
+
+
 @pytest.mark.parametrize("shape", [(4, 4), (2, 1, 4, 4), (2, 4, 4, 3), (0, 4, 4), (1, 1, 3, 4, 4)])
 def test_a_grid_refuses_other_shapes(shape: tuple):
     with pytest.raises(ValueError) as error:

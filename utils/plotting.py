@@ -49,6 +49,14 @@ def use_style() -> None:
         pass
 
 
+def _grey_range(picture: np.ndarray) -> tuple[float, float]:
+    """The values shown as paper and as ink."""
+    if picture.dtype == np.uint8:
+        return 0, 255
+    low, high = picture.min(), picture.max()
+    return (low, high) if low < high else (0, 1)
+
+
 def image_grid(
     images: Tensor | np.ndarray,
     titles: Sequence[str] | None = None,
@@ -58,8 +66,9 @@ def image_grid(
     """Pictures in rows and columns, a row as wide as the page; grey ones with high values dark, as ink is.
 
     Args:
-        images: (n, height, width) grey or (n, 3, height, width) RGB. Grey pictures may be of any range (each
-            is scaled to its own), RGB ones are bytes or lie in [0, 1].
+        images: (n, height, width) grey or (n, 3, height, width) RGB. Bytes go from 0 to 255; other grey
+            pictures may be of any range, and each is scaled to its own (one of a single value goes from 0 to
+            1); other RGB ones lie in [0, 1].
         titles: n short texts, above the pictures.
         columns: pictures a row.
 
@@ -80,7 +89,9 @@ def image_grid(
     for i, axis in enumerate(np.atleast_1d(axes).flat):
         axis.axis("off")
         if i < len(array):
-            axis.imshow(array[i].transpose(1, 2, 0) if array.ndim == 4 else array[i], cmap="gray_r")
+            low, high = _grey_range(array[i])
+            picture = array[i].transpose(1, 2, 0) if array.ndim == 4 else array[i]
+            axis.imshow(picture, cmap="gray_r", vmin=low, vmax=high)
             if titles is not None:
                 axis.set_title(titles[i], fontsize=9, loc="center")
     return figure
