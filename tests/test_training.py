@@ -8,6 +8,7 @@ import pickle
 import random
 import signal
 from collections.abc import Callable
+from functools import partial
 from itertools import pairwise
 from pathlib import Path
 
@@ -17,14 +18,14 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor, nn
-from torch.utils.data import DataLoader, RandomSampler, TensorDataset
+from torch.utils.data import BatchSampler, DataLoader, IterableDataset, RandomSampler, TensorDataset
 from torchmetrics.functional.text import perplexity as torchmetrics_perplexity
 
 from utils.data import Batches
 from utils.layers.recurrent import RecurrentLanguageModel
 from utils.metrics import accuracy
 from utils.text import sequential_windows, window_batches
-from utils.training import evaluate, fit, perplexity, train_epoch, train_language_model
+from utils.training import evaluate, fit, perplexity, train_epoch, train_language_model, train_updates
 
 DEVICES = ["cpu"] + ["cuda"] * torch.cuda.is_available()
 EPOCHS, N, BATCH = 6, 50, 8  # 7 batches an epoch, the last of 2 examples
@@ -54,6 +55,9 @@ def training_data(kind: str) -> Batches | DataLoader:
         return DataLoader(dataset, BATCH, shuffle=True)
     if kind == "DataLoader with generator":
         return DataLoader(dataset, BATCH, shuffle=True, generator=generator)
+    if kind == "DataLoader with batch_sampler":
+        rows = BatchSampler(RandomSampler(dataset, generator=generator), BATCH, drop_last=False)
+        return DataLoader(dataset, batch_sampler=rows)
     return DataLoader(dataset, BATCH, sampler=RandomSampler(dataset, generator=generator))
 
 
@@ -163,6 +167,62 @@ def test_data_goes_to_where_the_model_is_and_a_metric_is_not_needed():
     data = [(x.double(), y) for x, y in training_data("Batches")]
     history = fit(model, data, data, loss_fn, torch.optim.SGD(model.parameters()), 1, metric=None)
     assert list(history.rows[0]) == ["epoch", "lr", "seconds", "train_loss", "held_out_loss"]
+
+
+def test_updates_take_any_batches_and_any_loss_and_end_at_a_loss_that_is_no_number():
+    def loss_of(model: nn.Module, factor: float) -> Tensor:
+        assert model.training
+        return factor * model.weight.sum()
+
+    model, seen = nn.Linear(1, 1, bias=False).eval(), []
+    nn.init.ones_(model.weight)
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.5)
+    schedule = torch.optim.lr_scheduler.StepLR(optimizer, 1)
+    options = {"scheduler": schedule, "clip_norm": 1.0, "after_update": seen.append}
+    losses = train_updates(model, (float(f) for f in (3, -0.5)), loss_of, optimizer, **options)
+    assert losses == pytest.approx([3, -0.25]) and seen == [1, 2]
+    assert model.weight.item() == pytest.approx(1 - 0.5 * 1 + 0.05 * 0.5)  # the first gradient was cut to 1
+    assert train_updates(model, [], loss_of, optimizer) == []
+    before = model.weight.item()
+    with pytest.raises(FloatingPointError, match="expected a finite loss, got inf at update 2"):
+        train_updates(model, [0.0, math.inf, 1.0], loss_of, optimizer)
+    assert model.weight.item() == before
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA GPU on this machine")
+def test_on_a_gpu_a_loss_that_is_no_number_is_noticed_soon_and_at_the_end():
+    def loss_of(model: nn.Module, factor: float) -> Tensor:
+        return factor * model.weight.sum()
+
+    model, seen = nn.Linear(1, 1).cuda(), []
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    for count in (120, 10):
+        factors = [1.0] * 5 + [math.nan] + [1.0] * (count - 6)
+        with pytest.raises(FloatingPointError, match="got nan at update 6"):
+            train_updates(
+                model, factors, lambda m, f: f * m.weight.sum(), optimizer, after_update=seen.append
+            )
+        nn.init.ones_(model.weight)
+    assert len(seen) == 49 + 10
+
+
+def test_batch_norm_of_one_value_a_channel_is_an_error_that_says_what_to_do():
+    model, (inputs, targets) = small_model(), examples(0, 65)
+    optimizer, test = torch.optim.SGD(model.parameters()), [(inputs, targets)]
+    with pytest.raises(ValueError, match=r"a batch of 1 after 64 examples; Batches\(..., drop_last=True\)"):
+        fit(model, Batches(inputs, targets, 64), test, loss_fn, optimizer, 1)
+    assert model[1].running_var.isfinite().all()
+    fit(model, Batches(inputs, targets, 64, drop_last=True), test, loss_fn, optimizer, 1)
+
+
+def test_a_metric_may_be_a_partial_or_a_module():
+    class Half(nn.Module):
+        def forward(self, outputs: Tensor, targets: Tensor) -> Tensor:
+            return torch.tensor(0.5)
+
+    model, data = small_model(), [examples(1)]
+    for metric, name in ((partial(accuracy), "accuracy"), (Half(), "Half")):
+        assert list(evaluate(model, data, loss_fn, metric)) == ["loss", name]
 
 
 # Evaluation
@@ -322,10 +382,14 @@ def test_training_learns_a_text_that_repeats_itself():
     assert updates == list(range(1, 41)) and model.training
 
 
-def test_a_carried_state_is_that_of_the_batch_before_and_its_gradient_is_cut():
+@pytest.mark.parametrize("kind", [nn.GRU, nn.LSTM])
+def test_a_carried_state_is_that_of_the_batch_before_and_its_gradient_is_cut(kind: type):
+    def parts(state: Tensor | tuple) -> tuple:
+        return state if isinstance(state, tuple) else (state,)
+
     torch.manual_seed(0)
     ids, seen = torch.randint(5, (200,)), []
-    model = RecurrentLanguageModel(nn.GRU, 5, 4, 8)
+    model = RecurrentLanguageModel(kind, 5, 4, 8)
     step = model.step
 
     def watched(inputs, state):
@@ -334,10 +398,20 @@ def test_a_carried_state_is_that_of_the_batch_before_and_its_gradient_is_cut():
         return logits, after
 
     model.step = watched
-    train_language_model(model, sequential_windows(ids, 2, 8), 0.01, carry=True)
-    assert seen[0][0] is None and len(seen) == 12
+    losses = train_language_model(model, sequential_windows(ids, 2, 8), 0.01, carry=True)
+    assert seen[0][0] is None and len(seen) == 12 == len(losses)
     for (_, after), (state, _) in pairwise(seen):
-        assert torch.equal(state, after) and not state.requires_grad
+        assert all(torch.equal(a, b) for a, b in zip(parts(state), parts(after), strict=True))
+        assert not any(part.requires_grad for part in parts(state))
+
+
+def test_training_stops_at_a_loss_that_is_no_number_and_does_nothing_without_batches():
+    model, batches = RecurrentLanguageModel(nn.RNN, 5, 4, 8), window_batches(torch.arange(999) % 5, 3, 0)
+    assert train_language_model(model, batches[:0], 0.01) == []
+    with torch.no_grad():
+        model.output.bias[0] = math.nan
+    with pytest.raises(FloatingPointError, match="got nan at update 1"):
+        train_language_model(model, batches, 0.01)
 
 
 def bigram(kinds: int, seed: int) -> nn.Embedding:
@@ -364,19 +438,38 @@ def test_perplexity_of_an_even_model_is_the_number_of_tokens():
     assert math.isclose(perplexity(even, torch.arange(7).repeat(30)), 7, rel_tol=1e-6)
 
 
-def test_perplexity_leaves_the_mode_as_it_was_and_needs_a_window():
-    model = nn.Sequential(bigram(3, 0), nn.Dropout(0.9))
-    values = [perplexity(model.train(mode), torch.zeros(65, dtype=torch.int64)) for mode in (True, False)]
-    assert values[0] == values[1] and not model.training
-    perplexity(model.train(), torch.zeros(65, dtype=torch.int64))
-    assert model.training
+def test_perplexity_of_a_certain_wrong_model_is_infinite():
+    wrong = nn.Embedding.from_pretrained(torch.tensor([[0.0, 2000.0], [2000.0, 0.0]]))
+    assert perplexity(wrong, torch.zeros(65, dtype=torch.int64)) == math.inf
+
+
+@pytest.mark.parametrize("fails", [True, False])
+def test_perplexity_puts_every_mode_back(fails: bool):
+    model = nn.Sequential(bigram(3, 0), nn.Dropout(0.9), nn.Dropout(0.9))
+    model[1].eval()
+    modes = [module.training for module in model.modules()]
+    if fails:
+        model[2].forward = lambda x: 1 / 0
+    try:
+        values = [perplexity(model, torch.zeros(65, dtype=torch.int64)) for _ in range(2)]
+        assert values[0] == values[1]
+    except ZeroDivisionError:
+        assert fails
+    assert [module.training for module in model.modules()] == modes
+
+
+def test_perplexity_needs_a_window_of_an_even_number_of_steps():
     with pytest.raises(ValueError, match="at least 65 tokens for windows of 64, got 64"):
-        perplexity(model, torch.zeros(64, dtype=torch.int64))
+        perplexity(bigram(3, 0), torch.zeros(64, dtype=torch.int64))
+    for steps in (7, 0, -2):
+        with pytest.raises(ValueError, match=f"an even number of steps, at least 2, got {steps}"):
+            perplexity(bigram(3, 0), torch.zeros(64, dtype=torch.int64), steps)
 
 
 # Checkpoints
 
 KINDS = ["Batches", "DataLoader", "DataLoader with generator", "DataLoader with sampler"]
+KINDS += ["DataLoader with batch_sampler"]
 
 
 def _killed(kind: str, moment: str, checkpoint: Path) -> None:
@@ -452,10 +545,10 @@ def test_checkpoints_that_differ_in_their_suffix_do_not_share_a_temporary_file(t
     written = []
     save = torch.save
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(torch, "save", lambda states, path: (written.append(str(path)), save(states, path)))
+        patch.setattr(torch, "save", lambda states, to: (written.append(to), save(states, to)))
         for name in ("run.a", "run.b", "run.part"):
             train(epochs=1, checkpoint=tmp_path / name)
-    assert len(set(written)) == 3
+    assert len({path for path in written if isinstance(path, Path)}) == 3  # the rest tries in memory
     assert {path.name for path in tmp_path.iterdir()} == {"run.a", "run.b", "run.part"}
 
 
@@ -524,6 +617,61 @@ def test_a_checkpoint_of_another_run_is_refused(tmp_path: Path, whole: bytes, op
     checkpoint = tmp_path / "run.pt"
     checkpoint.write_bytes(whole)
     _refused(checkpoint, reason, **options)
+
+
+def test_numpys_numbers_in_a_run_can_be_read_back(tmp_path: Path):
+    def run(number: Callable, epochs: int, checkpoint: Path | None) -> nn.Module:
+        model = small_model()
+        optimizer = torch.optim.SGD(model.parameters(), lr=number(0.1), momentum=number(0.9))
+        schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, number(0.5), total_steps=42)
+        options = {"scheduler": schedule, "clip_norm": number(1.0), "checkpoint": checkpoint}
+        fit(model, training_data("Batches"), held_out(), loss_fn, optimizer, epochs, **options)
+        return model
+
+    for epochs in (1, 3):
+        model = run(np.float64, epochs, tmp_path / "run.pt")
+    assert same(model.state_dict(), run(float, 3, None).state_dict())
+
+
+class Endless(IterableDataset):
+    def __iter__(self):
+        while True:
+            yield torch.zeros(6), 0
+
+
+class Shuffled(torch.utils.data.Sampler):
+    """Orders by a generator of NumPy."""
+
+    def __init__(self):
+        self.source = np.random.default_rng(0)
+
+    def __iter__(self):
+        return iter(self.source.permutation(N).tolist())
+
+
+class Opaque(torch.optim.lr_scheduler.LambdaLR):
+    def state_dict(self) -> dict:
+        return super().state_dict() | {"lr_lambdas": [str.upper]}
+
+
+@pytest.mark.parametrize("case", ["order", "endless", "state"])
+def test_a_run_that_a_checkpoint_cannot_keep_is_refused_before_it_begins(tmp_path: Path, case: str):
+    model, data = small_model(), training_data("Batches")
+    before = copy.deepcopy(model.state_dict())
+    optimizer, schedule = torch.optim.SGD(model.parameters()), None
+    if case == "order":
+        data = DataLoader(TensorDataset(*examples(1)), BATCH, sampler=Shuffled())
+    elif case == "endless":
+        data = DataLoader(Endless(), BATCH)
+    else:
+        schedule = Opaque(optimizer, lambda step: 1.0)
+    reason = (
+        "states that a checkpoint can hold" if case == "state" else "data in an order by torch.Generators"
+    )
+    options = {"scheduler": schedule, "checkpoint": tmp_path / "run.pt"}
+    with pytest.raises(ValueError, match=f"expected {reason}"):
+        fit(model, data, held_out(), loss_fn, optimizer, 1, **options)
+    assert same(before, model.state_dict()) and not list(tmp_path.iterdir())
 
 
 @pytest.mark.parametrize("share", [0.0, 0.01, 0.5, 0.99])

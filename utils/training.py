@@ -3,26 +3,24 @@
 import copy
 import math
 import os
-import random
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 from tqdm import tqdm
 
+from utils.checkpoints import refuse_what_cannot_be_read, restore, save
 from utils.device import Timer, autocast
 from utils.metrics import Mean, accuracy, name_of
 
 Metric = Callable[[Tensor, Tensor], Tensor]
 Scheduler = torch.optim.lr_scheduler.LRScheduler
 LOOK = 50  # updates between two looks at the loss on a GPU, where each look waits for all work before it
-STATEFUL = ("model", "optimizer", "scheduler")  # what a checkpoint keeps of a run
 
 
 @dataclass
@@ -138,9 +136,17 @@ def train_epoch(
 
     def loss_of(model: nn.Module, batch: tuple[Tensor, Tensor]) -> Tensor:
         inputs, targets = batch[0].to(device), batch[1].to(device)
-        with autocast(device, mixed_precision):
-            outputs = model(inputs)
-            loss = loss_fn(outputs, targets)
+        try:
+            with autocast(device, mixed_precision):
+                outputs = model(inputs)
+                loss = loss_fn(outputs, targets)
+        except ValueError as error:
+            if "more than 1 value per channel" not in str(error):
+                raise
+            raise ValueError(
+                f"expected more than one value a channel for batch norm, got a batch of {len(inputs)} after "
+                f"{means['loss'].count} examples; Batches(..., drop_last=True) leaves a short last batch out"
+            ) from error
         means["loss"].add(loss, len(targets))
         if metric:
             means[name_of(metric)].add(metric(outputs.detach(), targets), len(targets))
@@ -232,14 +238,16 @@ def fit(
         patience: stop when the held-out loss has not improved for so many epochs.
         checkpoint: a file written after each epoch. If it is there, training goes on from it, on a CPU to the
             same weights bit for bit as without the interruption. Call with the same arguments then; only
-            ``epochs`` and ``patience`` may grow.
+            ``epochs`` and ``patience`` may grow. Kept are the global generators and those that are attributes
+            of ``train``, of its data set or its samplers.
 
     Returns:
         The `History`, with one row an epoch.
 
     Raises:
-        ValueError: if ``epochs`` or ``patience`` is not positive, data is empty, or the checkpoint is another
-            run's, which is then left as it is, and the model too.
+        ValueError: if ``epochs`` or ``patience`` is not positive, data is empty, batch norm gets one value a
+            channel, a checkpoint could not keep the run's state, or it is another run's, which is
+            then left as it is, and the model too.
         FloatingPointError: if the training loss is no longer finite, as `train_updates`.
     """
     if epochs < 1 or (patience is not None and patience < 1):
@@ -248,8 +256,10 @@ def fit(
     options = {"scheduler": scheduler, "metric": metric, "clip_norm": clip_norm}
     options["mixed_precision"] = mixed_precision
     run = {"model": model, "optimizer": optimizer, "train": train, **options, "keep_best": keep_best}
-    if checkpoint is not None and Path(checkpoint).exists():
-        _restore(checkpoint, run, epochs, history, best)
+    if checkpoint is not None:
+        refuse_what_cannot_be_read(run)
+        if Path(checkpoint).exists():
+            restore(checkpoint, run, epochs, vars(history), best)
     with tqdm(total=(epochs - len(history.rows)) * len(train), leave=False, desc="training") as bar:
         while len(history.rows) < epochs and not _out_of_patience(history, patience):
             epoch, lr = len(history.rows) + 1, float(optimizer.param_groups[0]["lr"])
@@ -267,7 +277,7 @@ def fit(
                 if keep_best:
                     best["weights"] = copy.deepcopy(model.state_dict())  # a copy, else it goes on changing
             if checkpoint is not None:
-                _save(checkpoint, run, history, best)
+                save(checkpoint, run, vars(history), best)
     if best["weights"] is not None:
         model.load_state_dict(best["weights"])
     return history
@@ -357,84 +367,3 @@ def perplexity(model: nn.Module, ids: Tensor, steps: int = 64, batch_size: int =
 
 def _out_of_patience(history: History, patience: int | None) -> bool:
     return patience is not None and len(history.rows) - history.best_epoch >= patience
-
-
-def _random_states() -> dict:
-    """Every generator's state in types that ``torch.load(weights_only=True)`` admits."""
-    _, keys, *rest = np.random.get_state()
-    return {
-        "python": random.getstate(),
-        "numpy": (torch.from_numpy(keys.astype(np.int64)), *rest),
-        "torch": torch.get_rng_state(),
-        "cuda": torch.cuda.get_rng_state_all() if torch.cuda.is_available() else [],
-    }
-
-
-def _set_random_states(states: dict) -> None:
-    random.setstate(states["python"])
-    keys, *rest = states["numpy"]
-    np.random.set_state(("MT19937", keys.numpy().astype(np.uint32), *rest))
-    torch.set_rng_state(states["torch"])
-    if len(states["cuda"]) == torch.cuda.device_count():  # a checkpoint may have come from another machine
-        torch.cuda.set_rng_state_all(states["cuda"])
-
-
-def _generator(batches: Iterable) -> torch.Generator | None:
-    """The generator that orders the batches: their own, or that of a ``DataLoader``'s sampler."""
-    own = getattr(batches, "generator", None)
-    return own if own is not None else getattr(getattr(batches, "sampler", None), "generator", None)
-
-
-def _outline(run: dict) -> dict:
-    """What a checkpoint must share with a run that goes on from it, in types that ``torch.load`` admits."""
-    optimizer, metric = run["optimizer"], run["metric"]
-    sizes = [len(group["params"]) for group in optimizer.param_groups]
-    return {
-        "model": {name: (str(w.dtype), tuple(w.shape)) for name, w in run["model"].state_dict().items()},
-        "optimizer": [type(optimizer).__name__, optimizer.defaults, sizes],
-        "scheduler": type(run["scheduler"]).__name__,
-        "shuffling": _generator(run["train"]) is not None,
-        "metric": name_of(metric) if metric else None,
-        **{name: run[name] for name in ("clip_norm", "mixed_precision", "keep_best")},
-    }
-
-
-def _save(checkpoint: str | os.PathLike, run: dict, history: History, best: dict) -> None:
-    """Write a file beside it, then rename: killed at any moment it leaves the old checkpoint or the new."""
-    generator = _generator(run["train"])
-    states = {name: run[name].state_dict() for name in STATEFUL if run[name] is not None}
-    states |= {
-        "outline": _outline(run),
-        "history": vars(history),
-        "best": best,
-        "random": _random_states(),
-        "order": generator.get_state() if generator is not None else None,
-    }
-    part = Path(f"{checkpoint}.part")
-    part.parent.mkdir(parents=True, exist_ok=True)
-    torch.save(states, part)
-    os.replace(part, checkpoint)
-
-
-def _restore(checkpoint: str | os.PathLike, run: dict, epochs: int, history: History, best: dict) -> None:
-    """Compare first and load then, so that a refusal changes nothing."""
-    try:
-        states = torch.load(checkpoint, map_location="cpu", weights_only=True)
-        different = [name for name, value in _outline(run).items() if states["outline"][name] != value]
-        if different:
-            raise ValueError(f"another {', another '.join(different)}")
-        if len(states["history"]["rows"]) > epochs:
-            raise ValueError(f"it is {len(states['history']['rows'])} epochs on, {epochs} were asked for")
-    except Exception as error:
-        raise ValueError(
-            f"expected {checkpoint} to be a checkpoint of this run, and it is not ({error}); "
-            "remove the file to begin anew"
-        ) from error
-    for name in STATEFUL:
-        if run[name] is not None:
-            run[name].load_state_dict(states[name])
-    vars(history).update(states["history"])
-    best.update(states["best"])
-    _set_random_states(states["random"])
-    if states["order"] is not None:
-        _generator(run["train"]).set_state(states["order"])
