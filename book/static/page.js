@@ -1,14 +1,20 @@
 // What the style sheet cannot do: two small things, on every page.
 
 {
-  // Paper is white: print in the light theme.
+  // Paper is white, and nothing on it opens: print in the light theme, with every fold open.
   const root = document.documentElement;
-  let theme = root.dataset.theme;
+  let restore = null;
   window.addEventListener("beforeprint", () => {
-    theme = root.dataset.theme;
-    root.dataset.theme = "light";
+    if (restore) return;
+    const [theme, folds] = [root.dataset.theme, document.querySelectorAll("main details:not([open])")];
+    const print = (printing) => {
+      root.dataset.theme = printing ? "light" : theme;
+      folds.forEach((fold) => { fold.open = printing; });
+    };
+    print(true);
+    restore = () => { print(false); restore = null; };
   });
-  window.addEventListener("afterprint", () => { root.dataset.theme = theme; });
+  window.addEventListener("afterprint", () => restore?.());
 
   // A formula that is wider than its column scrolls; what scrolls must be reachable by keyboard.
   const markFormulas = () => {
