@@ -1,7 +1,9 @@
 """The sentence classifier: its numbers against torch's, in Python and in a browser."""
 
 import gzip
+import random
 import re
+import unicodedata
 
 import numpy as np
 import pytest
@@ -10,11 +12,14 @@ from figure_page import assert_refused, says, settle, tap, write_page
 from playwright.sync_api import expect
 from traitlets import TraitError
 
+import utils.text
 from utils.widgets import SentenceClassifier
 from utils.widgets.sentence_classifier import terms_of
 
-WORDS = "a the film is not never good bad dull it's charming funny too long and but quite isn't 'tis".split()
-WORDS = [word for word in WORDS if word[0] != "'"]
+WORDS = [
+    *"a the film is not never good bad dull it's charming".split(),
+    *"funny too long and but quite isn't étrange नमस्ते".split(),
+]
 PAIRS = ["not good", "not bad", "too long", "is not", "never dull", "a film"]
 SENTENCES = [
     "",
@@ -25,6 +30,10 @@ SENTENCES = [
     "Étrange: a naïve film; too   long-and dull!",
     "It's charming, quite charming — and never dull.",
     "flugelhorn",
+    "It isn't good.",
+    "It isn’t good.",
+    "It isn''t good, 'twas \u2018dull\u2019, it\u2019s long\u2019",
+    "ÉTRANGE e\u0301trange, ΑΣ.Β ΟΔΟΣ, नमस्ते İstanbul straße ⅧⒶ ½²_x3y",
 ]
 
 
@@ -36,8 +45,8 @@ def sentence_classifier(seed: int = 0, **options) -> SentenceClassifier:
 
 def by_torch(figure: SentenceClassifier, text: str) -> float:
     """A matrix product of counts and scores in place of a sum over a table."""
-    words = re.findall(r"[a-z][a-z']*", text.lower())
-    found = words + [" ".join(pair) for pair in zip(words[:-1], words[1:], strict=True)]
+    found = utils.text.words(text)
+    found += [" ".join(pair) for pair in zip(found[:-1], found[1:], strict=True)]
     counts = torch.tensor([found.count(term) for term in figure.terms.split("\n")]).double()
     scores = torch.from_numpy(np.frombuffer(figure.scores, dtype="<f2").astype("f8"))
     return (counts @ scores + figure.bias).item()
@@ -65,7 +74,8 @@ def test_scores_are_kept_in_half_precision():
 
 def test_terms_are_words_and_neighbours():
     assert terms_of("Don't go, don't!") == ["don't", "go", "don't", "don't go", "go don't"]
-    assert terms_of("") == terms_of("123 é") == []
+    assert terms_of("") == terms_of("123 ½ '") == []
+    assert terms_of("It isn’t") == terms_of("It isn't") == ["it", "isn't", "it isn't"]
 
 
 def test_without_terms_or_examples():
@@ -82,6 +92,8 @@ def test_bad_values_are_refused_and_change_nothing():
     for terms, scores, words in [
         (["a", "a"], [1, 2], "a term twice"),
         (["A"], [1], "got 'A'"),
+        (["isn’t"], [1], "got 'isn’t'"),
+        (["a", "", "b"], [1, 2, 3], "got ''"),
         (["a b c"], [1], "one or two words"),
         ([""], [1], None),
         (["a"], [1, 2], "each of 1 terms"),
@@ -112,6 +124,36 @@ def test_the_pages_numbers_are_torchs(session, tmp_path, seed):
         expected = torch.sigmoid(torch.tensor(by_torch(figure, text))).item()
         shown = re.search(r"positive ([\d.]+)", page.locator(".cw-sum").inner_text())[1]
         assert float(shown) / 100 == pytest.approx(expected, abs=6e-4)
+
+
+def test_the_page_splits_as_python_does(session, tmp_path):
+    """Random texts of letters, marks, apostrophes and what is none of them, in several scripts."""
+    rng = random.Random(0)
+    likely = "aZéßΣσİıǅ'’‘ʼ-.:5½²ⅧⒶ_ \n\u0301\u00adनम\u0938\u094d中"
+    letters = [*likely, *(chr(c) for c in range(0x3000) if unicodedata.category(chr(c))[0] != "C")]
+    texts = [
+        "".join(rng.choices(letters, [50] * len(likely) + [1] * (len(letters) - len(likely)), k=12))
+        for _ in range(3000)
+    ]
+    page = session().open(write_page(tmp_path / "p.html", [sentence_classifier()]))
+    split = page.evaluate(
+        "texts => texts.map(document.querySelector('.cw').parentElement.words)", texts + SENTENCES
+    )
+    assert split == [utils.text.words(text) for text in texts + SENTENCES]
+
+
+def test_a_typographic_apostrophe_is_an_apostrophe(session, tmp_path):
+    figure = SentenceClassifier(
+        ["isn't", "it isn't", "isn't good", "isn", "good"], [-2.0, -0.5, -0.3, 3.0, 1.0]
+    )
+    assert figure.logit("It isn’t good.") == figure.logit("It isn't good.") < -1
+    page = session().open(write_page(tmp_path / "p.html", [figure]))
+    shown = []
+    for text in ("It isn't good.", "It isn’t good."):
+        page.get_by_label("A sentence about a film").fill(text)
+        settle(page)
+        shown.append(page.locator(".cw-sum, .cw-words, .cw-verdict").all_inner_texts())
+    assert shown[0] == shown[1]
 
 
 def test_words_show_what_they_add(session, tmp_path):

@@ -85,7 +85,9 @@ class HeadsFigure {
     this.draw = perFrame(() => this.show());
     const forget = watch(model, ["text", "chosen", "layer", "head", "causal", "positions"], this.draw);
     this.themes = new MutationObserver(this.draw);
-    this.themes.observe(document.documentElement, { attributeFilter: ["data-theme", "theme", "class"] });
+    for (const node of [document.documentElement, document.body]) { // the book and Colab; JupyterLab and VS Code
+      this.themes.observe(node, { attributeFilter: ["data-theme", "theme", "class", "data-jp-theme-light"] });
+    }
     this.stop = () => { forget(); this.themes.disconnect(); this.draw.cancel(); this.speech.stop(); };
     this.show();
   }
@@ -126,7 +128,7 @@ class HeadsFigure {
 
   /** Take over what was typed: lower case, and only letters that the network knows. */
   type() {
-    const text = [...this.input.value.toLowerCase()].filter((letter) => this.letters.includes(letter)).join("");
+    const text = [...plain(this.input.value).toLowerCase()].filter((letter) => this.letters.includes(letter)).join("");
     if (!text) return;
     put(this.model, { chosen: text.length - 1, text: text.slice(0, this.get("longest")) });
     this.announce();

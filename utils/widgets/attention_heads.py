@@ -20,7 +20,7 @@ class AttentionHeads(CourseWidget):
     ``causal`` (whether the future is hidden) and ``positions`` (whether they are added).
     """
 
-    _esm = read_module("shared", "halves", "attention_heads")
+    _esm = read_module("shared", "halves", "typed", "attention_heads")
     _css = read_style("attention_heads")
 
     sizes = traitlets.Dict().tag(sync=True)

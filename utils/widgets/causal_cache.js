@@ -155,7 +155,7 @@ class CacheFigure {
     const input = make("input", { type: "text", maxlength: 2, autocomplete: "off", autocapitalize: "off", spellcheck: "false" });
     input.addEventListener("focus", () => { this.chosen = i; this.roving(); input.select(); });
     input.addEventListener("input", () => {
-      const typed = [...input.value].filter((c) => c !== visible(this.get("text")[i])).pop();
+      const typed = [...plain(input.value)].filter((c) => c !== visible(this.get("text")[i])).pop();
       this.replace(i, typed === "\u2423" ? " " : typed);
       input.value = visible(this.get("text")[i]);
     });

@@ -23,7 +23,7 @@ class CausalCache(CourseWidget):
     whose weights are shown) and ``history``: of each step, the positions it computed and those in all.
     """
 
-    _esm = read_module("shared", "halves", "causal_cache")
+    _esm = read_module("shared", "halves", "typed", "causal_cache")
     _css = read_style("causal_cache")
 
     sizes = traitlets.List(traitlets.Int()).tag(sync=True)

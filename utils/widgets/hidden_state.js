@@ -87,7 +87,7 @@ class StateFigure {
 
   /** What is typed, in lower case and without what the network does not know. */
   type() {
-    const text = [...this.input.value.toLowerCase()].filter((c) => this.characters.includes(c)).slice(0, LONGEST).join("");
+    const text = [...plain(this.input.value).toLowerCase()].filter((c) => this.characters.includes(c)).slice(0, LONGEST).join("");
     if (!text) return;
     const end = text.length - 1;
     const cut = this.get("cut") <= end ? this.get("cut") : 0;

@@ -21,7 +21,7 @@ class HiddenState(CourseWidget):
     state is set to zero before this character (0: nowhere, since it is zero there anyway).
     """
 
-    _esm = read_module("shared", "halves", "hidden_state")
+    _esm = read_module("shared", "halves", "typed", "hidden_state")
     _css = read_style("hidden_state")
 
     weights = traitlets.Bytes().tag(sync=True)

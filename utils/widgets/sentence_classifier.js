@@ -1,7 +1,14 @@
 // Sentence classifier: the words of a typed sentence, what each adds, and the probability of their sum.
 
 const LONGEST = 300; // characters, as in Python
-const WORD = /[a-z][a-z']*/g;
+/** The words of a text, as utils.text.words finds them: each in lower case, and as it was typed. */
+function split(text) {
+  const typed = plain(text);
+  const lower = typed.toLowerCase();
+  const whole = typed.length === lower.length ? typed : lower; // a few capitals are longer in lower case
+  return [...lower.matchAll(/[\p{L}\p{M}][\p{L}\p{M}']*(?<!')/gu)].map(({ 0: word, index }) =>
+    ({ word, typed: whole.slice(index, index + word.length) }));
+}
 
 /** A classifier: sentence -> words and known pairs with their scores (undefined: not known), and the logit. */
 function classifier(model) {
@@ -9,10 +16,10 @@ function classifier(model) {
   const table = new Map(model.get("terms").split("\n").map((term, i) => [term, numbers[i]]));
   const bias = model.get("bias");
   return (text) => {
-    const words = [...text.toLowerCase().matchAll(WORD)].map(({ 0: word, index }) =>
-      ({ word: text.slice(index, index + word.length), score: table.get(word) }));
-    const pairs = words.slice(1).map(({ word }, i) => `${words[i].word} ${word}`)
-      .map((word) => ({ word, score: table.get(word.toLowerCase()) })).filter(({ score }) => score !== undefined);
+    const found = split(text);
+    const words = found.map(({ word, typed }) => ({ word: typed, score: table.get(word) }));
+    const pairs = found.slice(1).map(({ word, typed }, i) =>
+      ({ word: `${found[i].typed} ${typed}`, score: table.get(`${found[i].word} ${word}`) })).filter(({ score }) => score !== undefined);
     const sum = (parts) => parts.reduce((total, { score = 0 }) => total + score, 0);
     return { words, pairs, bias, parts: [sum(words), sum(pairs)], logit: bias + sum(words) + sum(pairs) };
   };
@@ -100,6 +107,7 @@ export default {
     const figure = new SentenceFigure(model);
     el.append(figure.root);
     el.classify = (text) => figure.classify(text); // for tests
-    return () => { figure.stop(); delete el.classify; };
+    el.words = (text) => split(text).map(({ word }) => word);
+    return () => { figure.stop(); delete el.classify; delete el.words; };
   },
 };

@@ -1,16 +1,14 @@
 """Sentence classifier: type a sentence, and see what each of its words adds to the answer."""
 
-import re
 from collections.abc import Sequence
 
 import torch
 import traitlets
 from torch import Tensor
 
+from utils.text import words
 from utils.widgets.base import CourseWidget, check_finite, pack_halves, read_module, read_style, unpack_halves
 
-WORD = re.compile(r"[a-z][a-z']*")
-TERM = re.compile(r"[a-z][a-z']*( [a-z][a-z']*)?")
 LONGEST = 300  # characters of a sentence
 EXAMPLES = (
     "A warm, funny and moving film.",
@@ -21,9 +19,9 @@ EXAMPLES = (
 
 
 def terms_of(text: str) -> list[str]:
-    """Words in lower case, then pairs of neighbours, each as often as it occurs."""
-    words = WORD.findall(text.lower())
-    return words + [f"{a} {b}" for a, b in zip(words, words[1:], strict=False)]
+    """The words of `utils.text.words`, then pairs of neighbours, each as often as it occurs."""
+    found = words(text)
+    return found + [f"{a} {b}" for a, b in zip(found, found[1:], strict=False)]
 
 
 class SentenceClassifier(CourseWidget):
@@ -33,7 +31,7 @@ class SentenceClassifier(CourseWidget):
     for each term), ``bias``, ``examples`` (sentences to choose), and ``text``, what the reader has typed.
     """
 
-    _esm = read_module("shared", "halves", "sentence_classifier")
+    _esm = read_module("shared", "halves", "typed", "sentence_classifier")
     _css = read_style("sentence_classifier")
 
     terms = traitlets.Unicode().tag(sync=True)
@@ -54,7 +52,7 @@ class SentenceClassifier(CourseWidget):
         """Put a classifier's scores into a figure.
 
         Args:
-            terms: (n,) words of a to z and ', or two of them with a space between; none twice.
+            terms: (n,) words as `utils.text.words` gives them, or two with a space between; none twice.
             scores: (n,) what each adds to the logit of "positive".
             bias: the logit of a sentence without known words.
             examples: sentences behind buttons.
@@ -87,7 +85,7 @@ class SentenceClassifier(CourseWidget):
     def _validate_terms(self, proposal: dict) -> str | bytes:
         terms, scores = self.values_with(proposal, "terms", "scores")
         listed = terms.split("\n") if terms else []
-        wrong = [term for term in listed if not TERM.fullmatch(term)]
+        wrong = [term for term in listed if term not in terms_of(term)]
         if wrong or len(set(listed)) < len(listed):
             got = repr(wrong[0]) if wrong else "a term twice"
             raise traitlets.TraitError(f"expected terms of one or two words in lower case, got {got}")
