@@ -11,11 +11,12 @@ from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
+from axe_playwright_python.base import AXE_SCRIPT
 from conftest import ROOT, build_book
 from playwright.sync_api import TimeoutError as PlaywrightTimeout
 
 DESKTOP, PHONE = {"width": 1280, "height": 900}, {"width": 375, "height": 800}
+SMALLEST = {"width": 320, "height": 640}  # WCAG 2.2, criterion 1.4.10
 LARGEST_PAGE = 900_000  # bytes; the stock set-up takes 1,250,000
 LOCAL_SCHEMES = ("file", "data", "blob")
 # Rules of axe-core that the course does not follow, each with its reason: none.
@@ -35,13 +36,23 @@ SETTLED = """() => !document.querySelector("main [aria-busy=true]") &&
     [...document.querySelectorAll("main pre, main .pst-scrollable-table-container")].every(e =>
         e.tabIndex >= 0 || e.scrollWidth <= e.clientWidth)"""
 FIND_OVERFLOW = """() => {
-    const over = document.documentElement.scrollWidth - window.innerWidth;
+    const root = document.documentElement;
+    const over = root.scrollWidth - root.clientWidth;
     if (over <= 0) return null;
-    const wide = [...document.querySelectorAll("main *")].filter(
-        e => e.getBoundingClientRect().right > window.innerWidth + 1 && !e.closest("pre, .math, .highlight"));
-    const names = wide.slice(0, 5).map(e => e.tagName.toLowerCase() + "." + e.className);
-    return `${over} px too wide: ${names.join(", ")}`;
+    const boxed = e => { // does something around it scroll or cut it off?
+        for (let box = e.parentElement; box && box !== document.body; box = box.parentElement)
+            if (getComputedStyle(box).overflowX !== "visible") return true;
+        return false;
+    };
+    const wide = [...document.querySelectorAll("body *")].filter(e => e.checkVisibility() &&
+        e.getBoundingClientRect().right > root.clientWidth + 0.5 && !boxed(e));
+    const name = e => `${e.tagName.toLowerCase()}.${e.className} "${e.textContent.trim().slice(0, 40)}"`;
+    return `${over} px too wide: ${wide.reverse().slice(0, 5).map(name).join(", ")}`;
 }"""
+FIND_SHUT = """() => [...document.querySelectorAll("main details")]
+    .filter(fold => ![...fold.children].some(e => e.tagName !== "SUMMARY" && e.checkVisibility() &&
+        e.getBoundingClientRect().height))
+    .map(fold => fold.textContent.trim().slice(0, 80))"""
 FIND_UNTYPESET = """() => [...document.querySelectorAll(".math")]
     .filter(e => !e.querySelector("mjx-container") || e.querySelector("mjx-merror, [data-mjx-error]"))
     .map(e => e.textContent.slice(0, 80))"""
@@ -57,6 +68,7 @@ class Visit:
     axe: list[str] = field(default_factory=list)
     untypeset: list[str] = field(default_factory=list)
     nameless: list[str] = field(default_factory=list)
+    shut: list[str] = field(default_factory=list)
     scripts: list[str] = field(default_factory=list)
     holds_math: bool = False
 
@@ -71,7 +83,11 @@ def run_axe(page, form: str, rules: list[str] | None, skip: list[list[str]]) -> 
     options: dict = {"resultTypes": ["violations"], "preload": False}  # preloading needs more than file://
     if rules:
         options["runOnly"] = {"type": "rule", "values": rules}
-    found = Axe().run(page, context={"exclude": skip}, options=options).response["violations"]
+    if not page.evaluate("'axe' in window"):  # half a megabyte, read once a page
+        page.evaluate(AXE_SCRIPT)
+    found = page.evaluate(
+        "async ([skip, options]) => (await axe.run(skip, options)).violations", [{"exclude": skip}, options]
+    )
     return [
         f"{form}: {rule['id']} at {' '.join(node['target'][0:1])} ({rule['help']}): {node['html'][:100]}"
         for rule in found
@@ -93,7 +109,7 @@ def inspect(page, path: Path, visit: Visit) -> None:
     for theme in ("light", "dark"):
         page.emulate_media(color_scheme=theme)
         page.evaluate("theme => { document.documentElement.dataset.theme = theme; }", theme)
-        for name, size in (("desktop", DESKTOP), ("phone", PHONE)):
+        for name, size in (("desktop", DESKTOP), ("phone", PHONE), ("smallest", SMALLEST)):
             page.set_viewport_size(size)
             over = page.evaluate(FIND_OVERFLOW)
             visit.overflow += [f"{theme} {name}: {over}"] if over else []
@@ -104,6 +120,9 @@ def inspect(page, path: Path, visit: Visit) -> None:
                 if name == "desktop" and path.stem != "linear-model":
                     skip.append([".highlight"])  # slow, and its colours are the same on every page
                 visit.axe += run_axe(page, f"{theme} {name}", AXE_RULES[theme, name], skip)
+    page.emulate_media(media="print")
+    visit.shut = page.evaluate(FIND_SHUT)
+    page.emulate_media(media="screen")
 
 
 @pytest.fixture(scope="module")
@@ -151,6 +170,28 @@ def test_pages_do_not_scroll_sideways(visits):
 
 def test_pages_are_accessible(visits):
     complain(visits, "axe", "see dequeuniversity.com for the rule; the exceptions are in AXE_EXCEPTIONS")
+
+
+def test_folded_text_is_printed(visits):
+    complain(visits, "shut", "on paper nothing opens (book/static/style.css, @media print)")
+
+
+def test_printing_opens_what_is_folded_and_shuts_it_again(built_book: Path, browser):
+    """The script's part, for browsers whose style sheets cannot open a fold."""
+    page = browser.new_page(color_scheme="dark")
+    page.goto((built_book / "chapters" / "training" / "optimizers.html").as_uri())
+    page.evaluate(WAIT_FOR_PAGE)
+    page.locator("main summary").last.click()
+    look = """() => [document.documentElement.dataset.theme,
+        [...document.querySelectorAll("main details")].map(fold => fold.open)]"""
+    before = page.evaluate(look)
+    page.evaluate(f"addEventListener('beforeprint', () => {{ window.printed = ({look})(); }})")
+    page.pdf()
+    theme, folds = page.evaluate("window.printed")
+    assert before[0] == "dark" and sum(before[1]) == 1 and not before[1][0]
+    assert theme == "light" and all(folds)
+    assert page.evaluate(look) == before
+    page.close()
 
 
 def test_mathematics_is_typeset(visits):

@@ -1,10 +1,12 @@
 """The interactive figures from Python's side: what goes into their state, and what is refused."""
 
 import gzip
+import json
 
 import numpy as np
 import pytest
 import torch
+from conftest import ROOT
 from figure_page import assert_refused
 from hypothesis import given
 from hypothesis import strategies as st
@@ -33,6 +35,18 @@ def test_module_stands_alone(name):
     assert "http" not in widget._css and "@import" not in widget._css
     packed = len(gzip.compress((module + widget._css).encode()))
     assert packed < 10_000, f"{widget.__name__} and its style weigh {packed} bytes gzipped: make them smaller"
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "chapters").rglob("*.ipynb")), ids=lambda path: path.stem)
+def test_chapters_hold_the_figures_of_this_tree(path):
+    """A figure's code is saved in the notebook: after a change the chapter is run again."""
+    saved = json.loads(path.read_text("utf-8"))["metadata"].get("widgets", {}).values()
+    for model in (model["state"] for state in saved for model in state["state"].values()):
+        module, _, name = model.get("_anywidget_id", "").rpartition(".")
+        if module.startswith("utils.widgets."):
+            widget = getattr(utils.widgets, name)
+            current = (model["_esm"], model.get("_css")) == (widget._esm, widget._css)
+            assert current, f"{name} has changed: make execute CHAPTER={path.parent.name}/{path.stem}"
 
 
 def test_line_starts_with_the_chapters_three_points():
