@@ -27,6 +27,9 @@ AXE_RULES = {
     ("light", "phone"): ["scrollable-region-focusable", "target-size"],
     ("dark", "desktop"): ["color-contrast", "link-in-text-block"],
 }
+# What is the same on every page is looked at on these two, and left out on the others.
+WHOLE = ("index", "linear-model")
+FRAME = [[".bd-sidebar-primary"], ["header"], ["footer"]]
 WAIT_FOR_PAGE = """async () => {
     if (window.MathJax?.startup?.promise) await window.MathJax.startup.promise;
     await document.fonts.ready;
@@ -117,6 +120,7 @@ def inspect(page, path: Path, visit: Visit) -> None:
                 with contextlib.suppress(PlaywrightTimeout):  # then axe says what is not ready
                     page.wait_for_function(SETTLED, timeout=20_000)
                 skip = [["mjx-container"]]
+                skip += [] if path.stem in WHOLE else FRAME
                 if name == "desktop" and path.stem != "linear-model":
                     skip.append([".highlight"])  # slow, and its colours are the same on every page
                 visit.axe += run_axe(page, f"{theme} {name}", AXE_RULES[theme, name], skip)
