@@ -33,6 +33,15 @@ from utils.widgets import (
 )
 
 
+FIND_WIDE = """() => {
+    const figure = document.querySelector(".cw");
+    const end = figure.getBoundingClientRect().right - parseFloat(getComputedStyle(figure).paddingRight);
+    const boxed = e => e !== figure && (getComputedStyle(e).overflowX !== "visible" || boxed(e.parentElement));
+    return [...figure.querySelectorAll("*")].filter(e => !e.ownerSVGElement && e.checkVisibility() &&
+        e.getBoundingClientRect().right > end + 1 && !boxed(e)).map(e => `${e.tagName}.${e.className}`);
+}"""
+
+
 def network(seed: int) -> nn.Sequential:
     """Chapter 15's shape for an even seed; for an odd one padding, odd sizes and no bias."""
     torch.manual_seed(seed)
@@ -355,6 +364,7 @@ def test_theme_motion_and_accessibility(session, tmp_path, name):
             page.set_viewport_size({"width": width, "height": 900})
             settle(page)
             assert page.evaluate("document.documentElement.scrollWidth") <= width
+            assert page.evaluate(FIND_WIDE) == [], f"wider than its frame at {width} px"
             if width == 320:
                 continue
             found = Axe().run(page, options={"resultTypes": ["violations"]})
