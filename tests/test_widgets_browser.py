@@ -32,11 +32,11 @@ from utils.widgets import (
     SoftmaxExplorer,
 )
 
-
 FIND_WIDE = """() => {
     const figure = document.querySelector(".cw");
     const end = figure.getBoundingClientRect().right - parseFloat(getComputedStyle(figure).paddingRight);
-    const boxed = e => e !== figure && (getComputedStyle(e).overflowX !== "visible" || boxed(e.parentElement));
+    const cut = e => getComputedStyle(e).overflowX !== "visible";
+    const boxed = e => e !== figure && (cut(e) || boxed(e.parentElement));
     return [...figure.querySelectorAll("*")].filter(e => !e.ownerSVGElement && e.checkVisibility() &&
         e.getBoundingClientRect().right > end + 1 && !boxed(e)).map(e => `${e.tagName}.${e.className}`);
 }"""
