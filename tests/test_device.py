@@ -7,7 +7,15 @@ import numpy as np
 import pytest
 import torch
 
-from utils.device import Timer, autocast, describe_device, get_device, seed_everything
+from utils.device import (
+    Timer,
+    autocast,
+    describe_device,
+    get_device,
+    new_generator,
+    seed_everything,
+    shifted,
+)
 from utils.scale import full_size, pick
 
 CPU, GPU = torch.device("cpu"), torch.device("cuda")
@@ -15,7 +23,7 @@ CPU, GPU = torch.device("cpu"), torch.device("cuda")
 
 @pytest.fixture(autouse=True)
 def no_variables(monkeypatch: pytest.MonkeyPatch):
-    for name in ("COURSE_DEVICE", "COURSE_FULL"):
+    for name in ("COURSE_DEVICE", "COURSE_FULL", "COURSE_SEED_SHIFT"):
         monkeypatch.delenv(name, raising=False)
 
 
@@ -73,19 +81,59 @@ def test_a_seed_fixes_all_three_generators():
 @pytest.mark.parametrize("seed", [-1, 2**32])
 def test_a_seed_out_of_range_is_refused_before_any_generator_is_set(seed: int):
     before = random.getstate()
-    with pytest.raises(ValueError, match=str(seed)):
-        seed_everything(seed)
+    for take in (seed_everything, new_generator, shifted):
+        with pytest.raises(ValueError, match=str(seed)):
+            take(seed)
     assert random.getstate() == before
 
 
-def test_the_timer_measures_the_block_also_when_it_raises():
+def test_the_variable_shifts_every_seed(monkeypatch: pytest.MonkeyPatch):
+    def draws(seed: int) -> list[float]:
+        seed_everything(seed)
+        own = torch.rand((), generator=new_generator(seed)).item()
+        return [random.random(), np.random.rand(), torch.rand(()).item(), own]
+
+    plain = draws(1002)
+    assert shifted(2) == 2
+    monkeypatch.setenv("COURSE_SEED_SHIFT", "1000")
+    assert shifted(2) == 1002 and draws(2) == plain
+    with pytest.raises(ValueError, match=str(2**32)):
+        seed_everything(2**32 - 1000)
+
+
+@pytest.mark.parametrize("value", ["", "-1", "1.5", "many"])
+def test_a_shift_that_is_no_whole_number_is_refused(monkeypatch: pytest.MonkeyPatch, value: str):
+    monkeypatch.setenv("COURSE_SEED_SHIFT", value)
+    with pytest.raises(ValueError, match=f"COURSE_SEED_SHIFT to be a whole number, got '{value}'"):
+        new_generator(0)
+
+
+def test_a_generator_draws_without_touching_the_global_one():
+    state = torch.get_rng_state()
+    drawn = torch.rand(3, generator=new_generator(7))
+    assert torch.equal(drawn, torch.rand(3, generator=torch.Generator().manual_seed(7)))
+    assert torch.equal(torch.get_rng_state(), state)
+
+
+def test_numpys_integers_are_seeds_and_fractions_are_not():
+    for seed in (np.int64(3), np.uint8(3), np.array(3), torch.tensor(3)):
+        seed_everything(seed)
+        first = np.random.rand()
+        seed_everything(3)
+        assert np.random.rand() == first and new_generator(seed).initial_seed() == 3
+    for seed in (3.0, np.float64(3), "3"):
+        with pytest.raises(TypeError):
+            seed_everything(seed)
+
+
+def test_the_timer_measures_the_block_also_when_it_raises(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(time, "perf_counter", iter([10.0, 12.5, 20.0, 21.0]).__next__)
     with Timer() as timer:
         assert np.isnan(timer.seconds)
-        time.sleep(0.02)
-    assert 0.015 < timer.seconds < 2
+    assert timer.seconds == 2.5
     with pytest.raises(KeyError), Timer() as failed:
         raise KeyError
-    assert 0 <= failed.seconds < 1
+    assert failed.seconds == 1
 
 
 def test_the_timer_waits_for_a_gpu_at_both_ends(monkeypatch: pytest.MonkeyPatch):

@@ -134,6 +134,7 @@ def test_records_are_those_of_a_run_that_was_kept(
 
     def run(path: Path, full: bool) -> float:
         results.record("part/one", "its new name", {"loss": 2}, **given)
+        results.record("part/two", "of a run beside it", {"loss": 3}, **given)
         if fails:
             raise execute.NotebookFailed("part/one fails late")
         return 3.0
@@ -141,7 +142,8 @@ def test_records_are_those_of_a_run_that_was_kept(
     monkeypatch.setattr(execute, "execute", run)
     failures = execute.execute_all([ROOT / "chapters" / "part" / "one.ipynb"])
     names = [record["experiment"] for record in results.load("cpu", tmp_path)]
-    assert names == (["its old name"] if fails else ["chapter time", "its new name"])
+    kept = ["its old name"] if fails else ["chapter time", "its new name"]
+    assert names == [*kept, "of a run beside it"]
     assert failures == (["part/one fails late"] if fails else [])
 
 

@@ -1,8 +1,13 @@
 """What a reader sees of `check_answer`."""
 
+import itertools
+import math
+from functools import partial
+
 import numpy as np
 import pytest
 import torch
+from torch import nn
 
 from utils.exercises import check_answer
 
@@ -21,10 +26,23 @@ DEVICES = ["cpu"] + ["cuda"] * torch.cuda.is_available()
         (torch.tensor([1, 2]), np.array([1, 2])),
         ([1, 2], torch.tensor([1, 2])),
         (torch.tensor([1.0], requires_grad=True), torch.tensor([1.0])),
-        (123456789.1, 123456789.1),
         ("cat", "cat"),
         ((1, "a", torch.ones(2)), (1, "a", torch.ones(2))),
         ([1, (2, 3)], (1, (2, 3))),
+        (3.0, 3),
+        (np.array([1.0, 2.0]), [1, 2]),
+        ([torch.ones(2), torch.zeros(2)], torch.tensor([[1.0, 1.0], [0.0, 0.0]])),
+        (torch.tensor([1.0, 3e-8]), torch.tensor([1.0, 0.0])),
+        (np.float32(0.1), 0.1),
+        (1.0000004e7, 1e7),
+        ([math.inf, math.nan], [math.inf, math.nan]),
+        (np.array([[True, False]]), torch.tensor([[True, False]])),
+        (2**70, 2**70),
+        (["a", "b"], ["a", "b"]),
+        ({"b": 2.0, "a": ("x", 1)}, {"a": ("x", 1), "b": 2}),
+        (frozenset({1, 2}), {2, 1}),
+        (None, None),
+        ([], []),
     ],
 )
 def test_right_answers(capsys: pytest.CaptureFixture, value: object, expected: object):
@@ -54,7 +72,23 @@ def test_right_answers(capsys: pytest.CaptureFixture, value: object, expected: o
         ((1, 2), (1, 2, 3)),
         (1, (1,)),
         ((1, "b"), (1, "a")),
-        (123456789.2, 123456789.1),
+        (123457000.0, 123456789.1),
+        (2e-7, 1e-7),
+        (1.0001e7, 1e7),
+        (10_000_005, 10_000_000),
+        (10_000_000.6, 10_000_000),
+        ([1.0, 2e-7], [1.0, 1e-7]),
+        (torch.tensor([[0.0, 1.0]]), torch.tensor([[False, True]])),
+        (torch.tensor([[False, True]]), torch.tensor([[0.0, 1.0]])),
+        (1, True),
+        (math.nan, math.inf),
+        (2**70 + 1, 2**70),
+        (["a", "c"], ["a", "b"]),
+        ({"a": 1}, {"a": 1, "b": 2}),
+        ({"a": 1, "b": 3}, {"a": 1, "b": 2}),
+        ({1, 2}, [1, 2]),
+        ([1, 2], {1, 2}),
+        (0, None),
     ],
 )
 def test_wrong_answers_show_what_was_expected_and_the_hint(
@@ -96,6 +130,32 @@ def test_an_answer_may_live_on_another_device(device: str):
     assert check_answer(lambda: torch.ones(2, device=device), [((), torch.ones(2), "hint")])
 
 
-def test_the_tolerance_is_absolute():
-    assert check_answer(lambda: 1.05, [((), 1.0, "hint")], tolerance=0.1)
-    assert not check_answer(lambda: 1.05, [((), 1.0, "hint")], tolerance=0.01)
+@pytest.mark.parametrize("scale", [1e-9, 1.0, 1e9])
+def test_the_tolerance_is_relative(scale: float):
+    assert check_answer(lambda: 1.05 * scale, [((), scale, "hint")], tolerance=0.1)
+    assert not check_answer(lambda: 1.05 * scale, [((), scale, "hint")], tolerance=0.01)
+
+
+def test_whatever_can_be_called_may_answer(capsys: pytest.CaptureFixture):
+    double = nn.Linear(1, 1, bias=False)
+    nn.init.constant_(double.weight, 2.0)
+    assert check_answer(partial(pow, 2), [((3,), 8, "hint")])
+    assert check_answer(double, [((torch.ones(1),), torch.tensor([2.0]), "hint")])
+    assert not check_answer(double, [((torch.ones(1),), torch.tensor([3.0]), "hint")])
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0].startswith("pow: right") and lines[1].startswith("Linear: right")
+    assert lines[2].startswith("Linear(tensor([1.]),) gives tensor([2.]") and lines[2].endswith(
+        "off by up to 1"
+    )
+
+
+def test_an_iterator_is_read_as_a_list_and_its_errors_are_shown(capsys: pytest.CaptureFixture):
+    assert check_answer(lambda n: (i * i for i in range(n)), [((3,), [0, 1, 4], "hint")])
+    assert not check_answer(lambda n: map(lambda i: 1 / i, range(n)), [((3,), [0, 1, 4], "hint")])
+    assert not check_answer(itertools.count, [((3,), [3, 4], "where does it end?")])
+    assert "raises ZeroDivisionError" in capsys.readouterr().out
+
+
+def test_no_case_is_an_error():
+    with pytest.raises(ValueError, match="at least one case"):
+        check_answer(print, [])

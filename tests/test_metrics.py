@@ -36,12 +36,19 @@ def test_accuracy_stays_on_the_device(device: str):
 
 @pytest.mark.parametrize(
     ("logits", "targets"),
-    [((3,), (3,)), ((3, 4), (4,)), ((3, 4), (3, 4)), ((3, 4, 5), (3, 4)), ((3, 4), (3, 1)), ((0, 4), (0,))],
+    [((0,), (0,)), ((3, 4), (4,)), ((3, 4), (3, 4)), ((3, 4, 5), (3, 4)), ((3, 4), (3, 1)), ((0, 4), (0,))],
 )
 def test_accuracy_refuses_shapes_that_do_not_belong_together(logits: tuple, targets: tuple):
     with pytest.raises(ValueError) as error:
         accuracy(torch.zeros(logits), torch.zeros(targets, dtype=torch.long))
     assert str(logits) in str(error.value) and str(targets) in str(error.value)
+
+
+@pytest.mark.parametrize(("logits", "targets"), [((5, 1), (5,)), ((5, 1, 2), (5, 2)), ((5,), (5,))])
+def test_accuracy_of_one_logit_an_example_is_refused(logits: tuple, targets: tuple):
+    with pytest.raises(ValueError, match="at least two classes") as error:
+        accuracy(torch.zeros(logits), torch.zeros(targets, dtype=torch.long))
+    assert str(logits) in str(error.value)
 
 
 @quick

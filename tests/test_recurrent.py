@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from torch import nn
 from torch.nn import functional as F
 
+from utils.generation import generate, greedy_decode
 from utils.layers.recurrent import RecurrentLanguageModel, RecurrentTranslator
-from utils.text import generate, greedy_decode
 
 KINDS = (nn.RNN, nn.GRU, nn.LSTM)
 sizes = st.integers(1, 6)

@@ -6,6 +6,7 @@ import multiprocessing
 from datetime import date
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
@@ -43,6 +44,46 @@ def test_a_record_comes_back_as_it_was_given(folder: Path):
     assert (folder / "cpu.json").read_bytes().endswith(b"]\n")
 
 
+def test_numbers_of_numpy_and_torch_are_numbers(folder: Path):
+    metrics = {"a": np.float32(0.5), "b": torch.tensor(2), "c": np.int64(3), "d": np.array(0.25)}
+    given = GIVEN | {"seconds": np.float64(1), "seed": np.int64(3)}
+    results.record("a", "one", metrics, **given, notes={"a": np.float64(0.75)})
+    for name, seeds in (("x", np.arange(3)), ("y", range(3)), ("z", torch.arange(3)), ("w", (0, 1, 2))):
+        results.record("a", name, metrics, **given | {"seed": seeds})
+    one, *rest = results.load("cpu", folder)
+    assert one["metrics"] == {"a": 0.5, "b": 2, "c": 3, "d": 0.25} and one["notes"] == {"a": 0.75}
+    assert one["seed"] == 3 and [record["seed"] for record in rest] == [[0, 1, 2]] * 4
+    for seed in (0.5, "1", [0.5]):
+        with pytest.raises(TypeError):
+            results.record("a", "one", metrics, **given | {"seed": seed})
+
+
+def test_records_are_found_by_what_their_name_begins_with(folder: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(results, "describe_device", lambda device: "a machine")
+    gpu = torch.device("cuda:0")
+    rows = [
+        ("a", "loss: x", 1, CPU),
+        ("b", "loss: y", 2, CPU),
+        ("b", "loss: y", 3, gpu),
+        ("b", "time", 4, gpu),
+    ]
+    for chapter, experiment, loss, device in rows:
+        results.record(chapter, experiment, {"loss": loss}, **GIVEN | {"device": device})
+
+    def found(*arguments: object, **options: object) -> dict[str, float]:
+        return {name: row["metrics"]["loss"] for name, row in results.find(*arguments, **options).items()}
+
+    assert found("loss: ", CPU) == {"loss: x": 1, "loss: y": 2}
+    assert found("loss: ", gpu) == {"loss: x": 1, "loss: y": 3}
+    assert found("time", CPU) == {} == found("loss: ", gpu, full=True)
+    monkeypatch.setenv("COURSE_FULL", "1")
+    results.record("a", "loss: x", {"loss": 5}, **GIVEN)
+    assert found("loss: ", gpu, full=True) == {"loss: x": 5} and found("loss: x", CPU) == {"loss: x": 1}
+    results.record("c", "loss: x", {"loss": 6}, **GIVEN)
+    with pytest.raises(ValueError, match="one experiment 'loss: x'"):
+        results.find("loss", CPU, full=True)
+
+
 def test_an_experiment_replaces_itself_and_no_other(folder: Path):
     for chapter, experiment, loss in [("b", "x", 1), ("a", "y", 2), ("a", "x", 3), ("b", "x", 4)]:
         results.record(chapter, experiment, {"loss": loss}, **GIVEN)
@@ -50,11 +91,14 @@ def test_an_experiment_replaces_itself_and_no_other(folder: Path):
     assert rows == [("a", "x", 3), ("a", "y", 2), ("b", "x", 4)]
 
 
-def test_a_chapter_is_forgotten_and_no_other(folder: Path):
+def test_a_chapter_is_forgotten_and_brought_back_and_no_other(folder: Path):
     for chapter, experiment in [("a", "old name"), ("a", "x"), ("b", "x")]:
         results.record(chapter, experiment, {"loss": 1}, **GIVEN)
-    results.forget("a", "cpu")
+    dropped = results.forget("a", "cpu")
     assert [r["chapter"] for r in results.load("cpu", folder)] == ["b"]
+    results.record("a", "new name", {"loss": 1}, **GIVEN)
+    results.restore("a", "cpu", dropped)
+    assert [r["experiment"] for r in results.load("cpu", folder)] == ["old name", "x", "x"]
 
 
 def test_each_kind_of_run_has_its_file(folder: Path, monkeypatch: pytest.MonkeyPatch):

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch.nn.utils.rnn import pad_sequence
 
-from utils.text import SPECIALS, Vocabulary, pad, random_windows, sequential_windows, window_batches
+from utils.text import SPECIALS, Vocabulary, pad, random_windows, sequential_windows, window_batches, words
 
 quick = settings(deadline=None, derandomize=True, max_examples=60)
 tokens = st.lists(st.sampled_from([*"abcdefgh", "<unk>", "<eos>"]), max_size=60)
@@ -37,6 +37,33 @@ def test_without_special_tokens_an_unknown_token_is_an_error():
     with pytest.raises(KeyError, match="x"):
         vocabulary.encode("x")
     assert Vocabulary("ab", specials=("<pad>", "<unk>")).encode("axb") == [2, 1, 3]
+
+
+# Words and normal form
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("It isn't good. It isn’t GOOD!", ["it", "isn't", "good"] * 2),
+        ("'Tis 5 o'clock — dogs’ ears", ["tis", "o'clock", "dogs", "ears"]),
+        ("Zoe\u0308 is Zo\u00eb; cafe\u0301_noir", ["zoë", "is", "zoë", "café", "noir"]),
+        ("नमस्ते दुनिया, привет", ["नमस्ते", "दुनिया", "привет"]),
+        (" '’' 12 ", []),
+        ("", []),
+    ],
+)
+def test_words(text: str, expected: list[str]):
+    assert words(text) == expected
+
+
+def test_what_looks_the_same_has_the_same_number():
+    composed, apart = "caf\u00e9", "cafe\u0301"
+    for text, other in ((composed, apart), (apart, composed)):
+        assert Vocabulary([text]).encode([other]) == [4]
+        letters = Vocabulary(text, specials=())
+        assert len(letters) == 4 and letters.decode(letters.encode(other)) == list(composed)
+    assert Vocabulary([composed, apart], min_freq=2).tokens[4:] == [composed]
 
 
 # Padding
@@ -100,10 +127,15 @@ def test_a_text_too_short_for_windows_is_an_error():
     assert len(sequential_windows(torch.arange(11), 2, 5)) == 1
     with pytest.raises(ValueError, match="at least 11 tokens for one batch, got 10"):
         sequential_windows(torch.arange(10), 2, 5)
+    for sizes in ((0, 5), (2, 0)):
+        with pytest.raises(ValueError, match="at least 1"):
+            sequential_windows(torch.arange(10), *sizes)
+    with pytest.raises(ValueError, match="at least one step"):
+        random_windows(torch.arange(10), 0, generator)
 
 
 @quick
-@given(st.integers(1, 6), st.integers(1, 6), st.integers(1, 9), st.integers(0, 40), st.integers(0, 999))
+@given(st.integers(0, 6), st.integers(1, 6), st.integers(1, 9), st.integers(0, 40), st.integers(0, 999))
 def test_batches_of_windows_are_as_many_passes_as_it_takes(updates, batch_size, steps, more, seed):
     ids = torch.arange(2 * steps + 1 + more)
     batches = window_batches(ids, updates, seed, batch_size=batch_size, steps=steps)

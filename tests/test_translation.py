@@ -116,6 +116,12 @@ def test_a_loss_that_is_not_finite_is_named():
         train_translator(model, corpus, epochs=1, lr=0.01, seed=0)
 
 
+def test_nothing_to_train_on_is_no_update():
+    assert (
+        train_translator(RecurrentTranslator(8, 8, 3, 4, PAD), reversal(8)[0], epochs=0, lr=1, seed=0) == []
+    )
+
+
 def test_scores():
     rows = [list("abcde"), list("abcd")]
     assert score(rows, rows) == {"exact match accuracy": 1.0, "BLEU": pytest.approx(100)}
@@ -123,5 +129,13 @@ def test_scores():
     assert half["exact match accuracy"] == 0.5
     assert half["BLEU"] == pytest.approx(100 * (9 / 9 * 4 / 7 * 3 / 5 * 2 / 3) ** 0.25)
     assert score([[], []], rows) == {"exact match accuracy": 0.0, "BLEU": 0.0}
-    with pytest.raises(ValueError):
-        score(rows, rows[:1])
+    for references in (rows[:1], []):
+        with pytest.raises(ValueError, match="as many translations as references, at least one"):
+            score(rows[: 2 * len(references)], references)
+
+
+def test_bleu_counts_the_tokens_that_it_is_given():
+    translation, reference = list("le2 mai  2021"), list("le 2 mai 2021")
+    assert score([translation], [reference])["BLEU"] == pytest.approx(71.76, abs=0.005)
+    no_blanks = [[token.replace(" ", "_") for token in row] for row in (translation, reference)]
+    assert score([translation], [reference]) == score(no_blanks[:1], no_blanks[1:])

@@ -1,56 +1,120 @@
 """Checking a reader's answer to a code exercise."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from itertools import islice
 from typing import Any
 
+import numpy as np
 import torch
+from torch import Tensor
+
+from utils.metrics import name_of
+
+MOST = 100_000  # items that are read of an answer that is an iterator, which may have no end
 
 
 def check_answer(answer: Callable, cases: Iterable[tuple[tuple, Any, str]], tolerance: float = 1e-6) -> bool:
     """Try a reader's function on cases, and print a line that helps.
 
     Args:
-        answer: the function that the reader fills in. While it returns ``...`` it counts as not answered.
+        answer: the function that the reader fills in, or anything that can be called. While it returns
+            ``...`` it counts as not answered.
         cases: (arguments, expected value, hint). The hint says what such a case is about; it is printed when
-            the answer is wrong. Expected values are numbers, tensors, arrays, strings or tuples of them.
-        tolerance: largest absolute difference between numbers.
+            the answer is wrong. Expected values are numbers, tensors, arrays, strings, None, sets, or tuples,
+            lists and dictionaries of them.
+        tolerance: largest difference between numbers, as a share of the expected one; of the largest in the
+            tensor where 0 is expected. Results in float32 may differ by 64 roundings in any case. Whole
+            numbers must be equal, and only truth values answer truth values.
 
     Returns:
         Whether every case is right. A wrong answer prints its arguments, both values and the hint; it raises
         nothing, so that the notebook runs on.
+
+    Raises:
+        ValueError: if there is no case.
     """
-    count = 0
+    name, count = name_of(answer), 0
     for arguments, expected, hint in cases:
         try:
             value = answer(*arguments)
+            value = list(islice(value, MOST)) if isinstance(value, Iterator) else value
         except Exception as error:
-            print(f"{answer.__name__}{_short(arguments)} raises {type(error).__name__}: {error}")
+            print(f"{name}{_short(arguments)} raises {type(error).__name__}: {error}")
             print(f"Hint: {hint}")
             return False
         if value is ...:
-            print(f"{answer.__name__}: not answered yet")
+            print(f"{name}: not answered yet")
             return False
-        if not _equal(value, expected, tolerance):
-            print(f"{answer.__name__}{_short(arguments)} gives {_short(value)}, expected {_short(expected)}")
+        fault = _fault(value, expected, tolerance)
+        if fault:
+            print(f"{name}{_short(arguments)} gives {_short(value)}, expected {_short(expected)}: {fault}")
             print(f"Hint: {hint}")
             return False
         count += 1
-    print(f"{answer.__name__}: right in all {count} cases")
+    if count == 0:
+        raise ValueError("expected at least one case, got none")
+    print(f"{name}: right in all {count} cases")
     return True
 
 
-def _equal(value: Any, expected: Any, tolerance: float) -> bool:
-    if isinstance(expected, str):
-        return isinstance(value, str) and value == expected
-    if isinstance(expected, tuple):
-        same_length = isinstance(value, (tuple, list)) and len(value) == len(expected)
-        return same_length and all(_equal(v, e, tolerance) for v, e in zip(value, expected, strict=True))
+def _fault(value: Any, expected: Any, tolerance: float) -> str:
+    """What is wrong with a value, in a few words; an empty string if nothing is."""
+    if isinstance(expected, Mapping):
+        if not isinstance(value, Mapping) or value.keys() != expected.keys():
+            return f"not a dictionary with the keys {list(expected)}"
+        faults = (_fault(value[key], expected[key], tolerance) for key in expected)
+        return next((fault for fault in faults if fault), "")
+    want = None if isinstance(expected, tuple) else _numbers(expected)
+    if want is not None:
+        got = _numbers(value)
+        return "not numbers" if got is None else _difference(got, want, tolerance)
+    if isinstance(expected, (tuple, list)):
+        if not isinstance(value, (tuple, list)) or len(value) != len(expected):
+            return f"not {len(expected)} values in a tuple or list"
+        faults = (_fault(v, e, tolerance) for v, e in zip(value, expected, strict=True))
+        return next((fault for fault in faults if fault), "")
+    kind = (set, frozenset) if isinstance(expected, (set, frozenset)) else type(expected)
+    return "" if isinstance(value, kind) and value == expected else "not the same"
+
+
+def _numbers(value: Any) -> Tensor | None:
+    """A value as a tensor on the CPU; None if it is something else than numbers in rows of equal length."""
+    if isinstance(value, Tensor):
+        return value.detach().cpu()
     try:
-        value = value.cpu() if isinstance(value, torch.Tensor) else value
-        got, want = (torch.as_tensor(x, dtype=torch.float64) for x in (value, expected))
+        if isinstance(value, Sequence) and any(isinstance(part, Tensor) for part in value):
+            return torch.stack([_numbers(part) for part in value])
+        return torch.from_numpy(np.asarray(value))
     except (TypeError, ValueError, RuntimeError):
-        return False
-    return got.shape == want.shape and torch.allclose(got, want, rtol=0, atol=tolerance)
+        return None
+
+
+def _difference(got: Tensor, want: Tensor, tolerance: float) -> str:
+    """What is wrong with numbers, as `_fault`."""
+    if got.shape != want.shape:
+        return f"shape {tuple(got.shape)} where {tuple(want.shape)} is right"
+    if torch.bool in (got.dtype, want.dtype):
+        if got.dtype != want.dtype:
+            return f"{got.dtype} where {want.dtype} is right".replace("torch.", "")
+        return "" if torch.equal(got, want) else "not the same"
+    if not want.numel():
+        return ""
+    whole = not (want.is_floating_point() or want.is_complex())
+    if whole and not (got.is_floating_point() or got.is_complex()):
+        return "" if torch.equal(got.long(), want.long()) else "not the same"
+    types = [x.dtype for x in (got, want) if x.is_floating_point() or x.is_complex()]
+    rounding = min(max(torch.finfo(dtype).eps for dtype in types), torch.finfo(torch.float32).eps)
+    double = torch.complex128 if any(dtype.is_complex for dtype in types) else torch.float64
+    got, want = got.to(double), want.to(double)
+    sizes = want.abs().nan_to_num(0, posinf=0)
+    largest = sizes.max().item() or 1.0
+    allowed = max(tolerance, 64 * rounding) * torch.where(sizes > 0, sizes, largest) + rounding * largest
+    if whole:
+        allowed = allowed.clamp(max=0.5)
+    gap = torch.where((got == want) | (got.isnan() & want.isnan()), 0, (got - want).abs())
+    if (gap <= allowed).all():
+        return ""
+    return f"off by up to {gap.max().item():.1g}" if gap.isfinite().all() else "not the same"
 
 
 def _short(value: Any) -> str:

@@ -99,10 +99,12 @@ def random_windows(ids: Tensor, steps: int, generator: torch.Generator) -> Tenso
         one token that is target in one and input in the next; no token is a target twice.
 
     Raises:
-        ValueError: if the text is shorter than two windows.
+        ValueError: if the text is shorter than two windows, or a window would have no step.
 
     Source: Zhang et al., "Dive into Deep Learning", section 9.3.
     """
+    if steps < 1:
+        raise ValueError(f"expected windows of at least one step, got {steps}")
     if len(ids) < 2 * steps + 1:
         raise ValueError(f"expected at least {2 * steps + 1} tokens for windows of {steps}, got {len(ids)}")
     start = int(torch.randint(steps, (1,), generator=generator))
@@ -122,10 +124,12 @@ def sequential_windows(ids: Tensor, batch_size: int, steps: int) -> Tensor:
         (batches, batch_size, steps + 1), inputs and targets as in `random_windows`.
 
     Raises:
-        ValueError: if the text is too short for one batch.
+        ValueError: if the text is too short for one batch, or a size is not positive.
 
     Source: Zhang et al., "Dive into Deep Learning", section 9.3.
     """
+    if batch_size < 1 or steps < 1:
+        raise ValueError(f"expected batch_size and steps of at least 1, got {batch_size} and {steps}")
     batches = (len(ids) - 1) // (batch_size * steps)
     if batches < 1:
         raise ValueError(f"expected at least {batch_size * steps + 1} tokens for one batch, got {len(ids)}")
@@ -150,7 +154,7 @@ def window_batches(ids: Tensor, updates: int, seed: int, *, batch_size: int = 32
     Raises:
         ValueError: if the text is shorter than two windows.
     """
-    generator, parts, missing = new_generator(seed), [], updates * batch_size
+    generator, parts, missing = new_generator(seed), [ids.new_empty(0, steps + 1)], updates * batch_size
     while missing > 0:
         parts.append(random_windows(ids, steps, generator)[:missing])
         missing -= len(parts[-1])

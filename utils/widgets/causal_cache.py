@@ -82,7 +82,7 @@ class CausalCache(CourseWidget):
         torch.nn.utils.vector_to_parameters(unpack_halves(self.weights), model.parameters())
         text = self.text if text is None else text
         ids = torch.tensor([[self.characters.index(character) for character in text]])
-        with torch.inference_mode():
+        with torch.no_grad():
             x = model.embedding(ids) + model.position.weight[: len(text)]
             allowed = causal_mask(len(text)) if (self.mask if mask is None else mask) else None
             for layer in model.layers:
