@@ -15,16 +15,20 @@ from axe_playwright_python.base import AXE_SCRIPT
 from conftest import ROOT, build_book
 from playwright.sync_api import TimeoutError as PlaywrightTimeout
 
-DESKTOP, PHONE = {"width": 1280, "height": 900}, {"width": 375, "height": 800}
-SMALLEST = {"width": 320, "height": 640}  # WCAG 2.2, criterion 1.4.10
+SIZES = {
+    "desktop": {"width": 1280, "height": 900},
+    "phone": {"width": 375, "height": 800},
+    "smallest": {"width": 320, "height": 640},  # WCAG 2.2, criterion 1.4.10
+}
 LARGEST_PAGE = 900_000  # bytes; the stock set-up takes 1,250,000
 LOCAL_SCHEMES = ("file", "data", "blob")
 # Rules of axe-core that the course does not follow, each with its reason: none.
 AXE_EXCEPTIONS: dict[str, str] = {}
-# All rules once; then those that another form of the page can break.
-AXE_RULES = {
+# The forms in which a page is looked at, with axe's rules: all once; then those that the form can break.
+FORMS = {
     ("light", "desktop"): None,
     ("light", "phone"): ["scrollable-region-focusable", "target-size"],
+    ("light", "smallest"): [],
     ("dark", "desktop"): ["color-contrast", "link-in-text-block"],
 }
 # What is the same on every page is looked at on these two, and left out on the others.
@@ -101,7 +105,7 @@ def run_axe(page, form: str, rules: list[str] | None, skip: list[list[str]]) -> 
 
 def inspect(page, path: Path, visit: Visit) -> None:
     """Open one page, and look at it on a desktop and a phone, light and dark."""
-    page.set_viewport_size(DESKTOP)
+    page.set_viewport_size(SIZES["desktop"])
     page.emulate_media(color_scheme="light", reduced_motion="reduce")
     page.goto(path.as_uri())
     page.evaluate(WAIT_FOR_PAGE)
@@ -109,21 +113,21 @@ def inspect(page, path: Path, visit: Visit) -> None:
     visit.untypeset = page.evaluate(FIND_UNTYPESET)
     visit.nameless = page.eval_on_selector_all("main img", "all => all.filter(e => !e.alt).map(e => e.src)")
     visit.scripts = page.eval_on_selector_all("script[src]", "all => all.map(e => e.src)")
-    for theme in ("light", "dark"):
+    for (theme, name), rules in FORMS.items():
         page.emulate_media(color_scheme=theme)
         page.evaluate("theme => { document.documentElement.dataset.theme = theme; }", theme)
-        for name, size in (("desktop", DESKTOP), ("phone", PHONE), ("smallest", SMALLEST)):
-            page.set_viewport_size(size)
-            over = page.evaluate(FIND_OVERFLOW)
-            visit.overflow += [f"{theme} {name}: {over}"] if over else []
-            if (theme, name) in AXE_RULES:
-                with contextlib.suppress(PlaywrightTimeout):  # then axe says what is not ready
-                    page.wait_for_function(SETTLED, timeout=20_000)
-                skip = [["mjx-container"]]
-                skip += [] if path.stem in WHOLE else FRAME
-                if name == "desktop" and path.stem != "linear-model":
-                    skip.append([".highlight"])  # slow, and its colours are the same on every page
-                visit.axe += run_axe(page, f"{theme} {name}", AXE_RULES[theme, name], skip)
+        page.set_viewport_size(SIZES[name])
+        over = page.evaluate(FIND_OVERFLOW)
+        visit.overflow += [f"{theme} {name}: {over}"] if over else []
+        if rules == []:
+            continue
+        with contextlib.suppress(PlaywrightTimeout):  # then axe says what is not ready
+            page.wait_for_function(SETTLED, timeout=20_000)
+        skip = [["mjx-container"]]
+        skip += [] if path.stem in WHOLE else FRAME
+        if name == "desktop" and path.stem != "linear-model":
+            skip.append([".highlight"])  # slow, and its colours are the same on every page
+        visit.axe += run_axe(page, f"{theme} {name}", rules, skip)
     page.emulate_media(media="print")
     visit.shut = page.evaluate(FIND_SHUT)
     page.emulate_media(media="screen")
@@ -132,7 +136,7 @@ def inspect(page, path: Path, visit: Visit) -> None:
 @pytest.fixture(scope="module")
 def visits(built_book: Path, browser) -> Iterator[dict[str, Visit]]:
     """Page name to what was seen there; every page is opened once."""
-    context = browser.new_context(viewport=DESKTOP)
+    context = browser.new_context(viewport=SIZES["desktop"])
     page = context.new_page()
     seen: dict[str, Visit] = {}
     now = Visit()
