@@ -103,10 +103,10 @@ def train_updates(
 
 def _read(unread: list[Tensor], losses: list[float]) -> None:
     """Move losses from the device to the list of those that were read, and look whether they are numbers."""
-    for loss in torch.stack(unread).flatten().tolist() if unread else []:
-        losses.append(loss)
-        if not math.isfinite(loss):
-            raise FloatingPointError(f"expected a finite loss, got {loss} at update {len(losses)}")
+    for loss in unread:  # on a GPU the first of them waits, the others are there
+        losses.append(loss.item())
+        if not math.isfinite(losses[-1]):
+            raise FloatingPointError(f"expected a finite loss, got {losses[-1]} at update {len(losses)}")
     unread.clear()
 
 
