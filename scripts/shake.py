@@ -1,9 +1,9 @@
 """Run notebooks under other arithmetic and other seeds, and say which assertion of which cell falls where.
 
-    python scripts/shake.py                         all notebooks: 3 kinds of arithmetic, 1 and 2 threads
+    python scripts/shake.py                         all notebooks: three kinds of arithmetic, and two threads
     python scripts/shake.py convnets/resnet         the ones named
     python scripts/shake.py --shifts 1000 2000      own arithmetic, all seeds raised by 1000, by 2000
-    python scripts/shake.py --arithmetic avx2 --threads 1
+    python scripts/shake.py --arithmetic avx2 --threads 1 2
 
 Another processor adds in another order, and training multiplies the difference. What falls here would fall on
 somebody's machine. Nothing is kept: no output, no record. A cell that raises does not stop its notebook.
@@ -118,8 +118,8 @@ def main() -> None:
     plain = argparse.RawDescriptionHelpFormatter
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=plain)
     parser.add_argument("names", nargs="*", metavar="name", help="such as foundations/linear-model")
-    parser.add_argument("--arithmetic", nargs="+", choices=ARITHMETIC, default=list(ARITHMETIC))
-    parser.add_argument("--threads", nargs="+", type=int, default=[1, 2])
+    parser.add_argument("--arithmetic", nargs="+", choices=ARITHMETIC, help="all three, if not given")
+    parser.add_argument("--threads", nargs="+", type=int, help="1, and 2 for native, if not given")
     parser.add_argument("--shifts", nargs="+", type=int, default=[], help="shifted seeds, own arithmetic")
     parser.add_argument("--cores", type=int, default=os.cpu_count(), help="notebooks at once")
     arguments = parser.parse_args()
@@ -127,10 +127,11 @@ def main() -> None:
         paths = find(arguments.names)
     except FileNotFoundError as error:
         sys.exit(f"shake: {error}")
-    if arguments.shifts:
-        runs = [("native", 1, shift) for shift in arguments.shifts]
-    else:
-        runs = [(kind, threads, 0) for kind in arguments.arithmetic for threads in arguments.threads]
+    runs = [("native", 1, shift) for shift in arguments.shifts] or [
+        (kind, threads, 0)
+        for kind in arguments.arithmetic or ARITHMETIC
+        for threads in arguments.threads or ([1, 2] if kind == "native" else [1])
+    ]
     found = shake(paths, runs, arguments.cores)
     for (chapter, place, words), where in sorted(found.items()):
         print(f"\n{chapter}, {place}: {words}\n    fell in: {'; '.join(where)}")
