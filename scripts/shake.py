@@ -24,8 +24,8 @@ from nbclient import NotebookClient
 from nbformat import NotebookNode
 from notebooks import cell_place, chapter_name, code_cells, read
 
-# Instructions of torch's own kernels, of oneDNN's and of MKL's. NumPy keeps its own: with OPENBLAS_CORETYPE set
-# to Haswell its OpenBLAS dies with a protection fault on an EPYC with AVX-512.
+# Instructions of torch's kernels, of oneDNN's and of MKL's. NumPy and SciPy keep their own: OpenBLAS, told by
+# OPENBLAS_CORETYPE to be a Haswell's, dies with a protection fault on an EPYC with AVX-512.
 ARITHMETIC = {
     "default": {
         "ATEN_CPU_CAPABILITY": "default",
