@@ -54,6 +54,18 @@ class NotebookFailed(Exception):
     """A notebook whose run is not fit to keep; the message names the notebook, the cell and the reason."""
 
 
+def client(notebook: NotebookNode, folder: Path, **options: object) -> NotebookClient:
+    """What executes a notebook in a fresh kernel, with ``folder`` as working directory."""
+    return NotebookClient(
+        notebook,
+        kernel_name="python3",
+        record_timing=False,
+        extra_arguments=["--IPKernelApp.log_level=ERROR"],
+        resources={"metadata": {"path": str(folder)}},
+        **options,
+    )
+
+
 def run(notebook: NotebookNode, folder: Path, name: str, full: bool = False) -> None:
     """Execute all cells in place, with ``folder`` as working directory.
 
@@ -62,18 +74,15 @@ def run(notebook: NotebookNode, folder: Path, name: str, full: bool = False) -> 
             may at full size.
     """
     now = {}
-    client = NotebookClient(
+    running = client(
         notebook,
+        folder,
         timeout=None if full else CELL_SECONDS,
-        kernel_name="python3",
-        record_timing=False,
-        extra_arguments=["--IPKernelApp.log_level=ERROR"],
         coalesce_streams=True,  # otherwise the outputs depend on how fast the kernel flushes
-        resources={"metadata": {"path": str(folder)}},
         on_cell_execute=lambda cell, cell_index: now.update(cell=cell),
     )
     try:
-        client.execute(env=os.environ | ENVIRONMENT | (FULL if full else SMALL))
+        running.execute(env=os.environ | ENVIRONMENT | (FULL if full else SMALL))
     except CellExecutionError as error:
         trace = TERMINAL_COLOURS.sub("", error.traceback).strip()
         raise NotebookFailed(f"{name}: {cell_place(notebook, now['cell'])} fails:\n{trace}") from None

@@ -1,9 +1,8 @@
 """Run notebooks under other arithmetic and other seeds, and say which assertion of which cell falls where.
 
-    python scripts/shake.py                         all notebooks: three kinds of arithmetic, and two threads
+    python scripts/shake.py                         all notebooks: 3 kinds of arithmetic, 1 and 2 threads
     python scripts/shake.py convnets/resnet         the ones named
     python scripts/shake.py --shifts 1000 2000      own arithmetic, all seeds raised by 1000, by 2000
-    python scripts/shake.py --arithmetic avx2 --threads 1 2
 
 Another processor adds in another order, and training multiplies the difference. What falls here would fall on
 somebody's machine. Nothing is kept: no output, no record. A cell that raises does not stop its notebook.
@@ -19,8 +18,7 @@ from collections import defaultdict
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from execute import CELL_SECONDS, ENVIRONMENT, SMALL, TERMINAL_COLOURS, find
-from nbclient import NotebookClient
+from execute import CELL_SECONDS, ENVIRONMENT, SMALL, TERMINAL_COLOURS, client, find
 from nbformat import NotebookNode
 from notebooks import cell_place, chapter_name, code_cells, read
 
@@ -41,6 +39,7 @@ ARITHMETIC = {
 }
 ARROW = re.compile(r"-+> *\d+ (.*)")  # the line of a traceback at which the error was raised
 Run = tuple[str, int, int]  # arithmetic, threads, shift of the seeds
+RUNS = [(kind, threads, 0) for threads in (1, 2) for kind in ARITHMETIC]
 
 
 def name_of(run: Run) -> str:
@@ -53,10 +52,8 @@ def name_of(run: Run) -> str:
 def environment(run: Run) -> dict[str, str]:
     """What the kernel's environment has beside ours. Threads sleep when idle: they share the cores."""
     arithmetic, threads, shift = run
-    known = {name for kind in ARITHMETIC.values() for name in kind}
-    inherited = {name: value for name, value in os.environ.items() if name not in known}
     return (
-        (inherited if ARITHMETIC[arithmetic] else dict(os.environ))
+        os.environ
         | ENVIRONMENT
         | SMALL
         | ARITHMETIC[arithmetic]
@@ -81,16 +78,7 @@ def falls(notebook: NotebookNode) -> list[tuple[str, str]]:
 def run_notebook(path: Path, run: Run) -> tuple[NotebookNode, float]:
     """The notebook with the outputs of this run, errors among them, and the seconds it took."""
     notebook, start = read(path), time.perf_counter()
-    client = NotebookClient(
-        notebook,
-        timeout=2 * CELL_SECONDS,
-        kernel_name="python3",
-        allow_errors=True,
-        record_timing=False,
-        extra_arguments=["--IPKernelApp.log_level=ERROR"],
-        resources={"metadata": {"path": str(path.parent)}},
-    )
-    client.execute(env=environment(run))
+    client(notebook, path.parent, timeout=2 * CELL_SECONDS, allow_errors=True).execute(env=environment(run))
     return notebook, time.perf_counter() - start
 
 
@@ -118,21 +106,14 @@ def main() -> None:
     plain = argparse.RawDescriptionHelpFormatter
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=plain)
     parser.add_argument("names", nargs="*", metavar="name", help="such as foundations/linear-model")
-    parser.add_argument("--arithmetic", nargs="+", choices=ARITHMETIC, help="all three, if not given")
-    parser.add_argument("--threads", nargs="+", type=int, help="1, and 2 for native, if not given")
     parser.add_argument("--shifts", nargs="+", type=int, default=[], help="shifted seeds, own arithmetic")
-    parser.add_argument("--cores", type=int, default=os.cpu_count(), help="notebooks at once")
     arguments = parser.parse_args()
     try:
         paths = find(arguments.names)
     except FileNotFoundError as error:
         sys.exit(f"shake: {error}")
-    runs = [("native", 1, shift) for shift in arguments.shifts] or [
-        (kind, threads, 0)
-        for kind in arguments.arithmetic or ARITHMETIC
-        for threads in arguments.threads or ([1, 2] if kind == "native" else [1])
-    ]
-    found = shake(paths, runs, arguments.cores)
+    runs = [("native", 1, shift) for shift in arguments.shifts] or RUNS
+    found = shake(paths, runs, os.cpu_count() or 1)
     for (chapter, place, words), where in sorted(found.items()):
         print(f"\n{chapter}, {place}: {words}\n    fell in: {'; '.join(where)}")
     print(f"\n{len(paths)} notebooks, {len(runs)} runs of each: {len(found)} assertions fell")

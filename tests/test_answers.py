@@ -123,6 +123,7 @@ def test_a_wrong_answer_is_refused(chapter: str, name: str, capsys: pytest.Captu
     assert verdict(chapter, exercise, space[name]) is False
     said = capsys.readouterr().out
     assert "not answered yet" not in said and "Hint: " in said
+    assert "raises NameError" not in said and "raises ImportError" not in said  # faults of the file
 
 
 @pytest.mark.parametrize("chapter", CHAPTERS, ids=lambda text: text)

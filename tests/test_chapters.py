@@ -29,6 +29,9 @@ DIRECTIVE = re.compile(
 )
 FENCE = re.compile(r"^([`:~]{3,}).*?^\1[ \t]*$", re.MULTILINE | re.DOTALL)
 FORBIDDEN_CODE = {
+    r"manual_seed\(|torch\.Generator\(|RandomState|(default_rng|random\.Random)\((?!shifted)": (
+        "seed with `seed_everything`, `new_generator` or `shifted`, so that `make shake` can shift all seeds"
+    ),
     r"\.cuda\(": "write `.to(device)`, so that the chapter also runs on a CPU",
     r"^\s*[%!]|\bpip install\b": "no shell and no magic: what a chapter imports is in requirements.in",
     r"\bprint\([^\n]*(__file__|\bcwd\(|Path\(|_dir\b|_path\b|\bFOLDER\b)": "print no path of the machine",

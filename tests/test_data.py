@@ -100,7 +100,7 @@ def test_the_last_batch_is_left_out_where_a_dataloader_leaves_it_out(n: int, siz
 
 
 def test_another_example_is_left_out_each_epoch():
-    batches = Batches(torch.arange(5), torch.arange(5), 4, shuffle=True, drop_last=True)
+    batches = Batches(torch.arange(5), torch.arange(5), np.int64(4), shuffle=True, drop_last=True)
     assert len({i for _ in range(20) for x, _ in batches for i in x.tolist()}) == 5
 
 

@@ -98,14 +98,12 @@ def course(tmp_path: Path) -> Course:
     return course
 
 
-def test_makes_the_environment_once_and_is_fast_afterwards(course: Course):
+def test_makes_the_environment_once(course: Course):
     code, output = course.run()
     assert code == 0, output
     assert (course.root / ".venv/complete").exists() and not (course.root / ".venv/tmp").exists()
     assert (course.root / ".venv/archive").exists()
-    start = time.perf_counter()
     assert course.run() == (0, "")
-    assert time.perf_counter() - start < 0.5  # 0.02 s in peace; the tests share two cores
     assert course.pip_runs == 1
 
 

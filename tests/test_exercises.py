@@ -43,6 +43,11 @@ DEVICES = ["cpu"] + ["cuda"] * torch.cuda.is_available()
         (frozenset({1, 2}), {2, 1}),
         (None, None),
         ([], []),
+        (np.arange(3)[::-1], [2, 1, 0]),
+        (np.broadcast_to(1.0, (2, 2)), torch.ones(2, 2)),
+        ([[torch.ones((), requires_grad=True)]], torch.ones(1, 1)),
+        (torch.eye(2).to_sparse(), torch.eye(2)),
+        (np.array(["a", "b"]), np.array(["a", "b"])),
     ],
 )
 def test_right_answers(capsys: pytest.CaptureFixture, value: object, expected: object):

@@ -50,9 +50,10 @@ def test_numbers_of_numpy_and_torch_are_numbers(folder: Path):
     results.record("a", "one", metrics, **given, notes={"a": np.float64(0.75)})
     for name, seeds in (("x", np.arange(3)), ("y", range(3)), ("z", torch.arange(3)), ("w", (0, 1, 2))):
         results.record("a", name, metrics, **given | {"seed": seeds})
-    one, *rest = results.load("cpu", folder)
+    results.record("a", "v", metrics, **given | {"seed": torch.tensor(3)})
+    one, scalar, *rest = results.load("cpu", folder)
     assert one["metrics"] == {"a": 0.5, "b": 2, "c": 3, "d": 0.25} and one["notes"] == {"a": 0.75}
-    assert one["seed"] == 3 and [record["seed"] for record in rest] == [[0, 1, 2]] * 4
+    assert one["seed"] == scalar["seed"] == 3 and [record["seed"] for record in rest] == [[0, 1, 2]] * 4
     for seed in (0.5, "1", [0.5]):
         with pytest.raises(TypeError):
             results.record("a", "one", metrics, **given | {"seed": seed})

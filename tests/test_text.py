@@ -49,6 +49,7 @@ def test_without_special_tokens_an_unknown_token_is_an_error():
         ("'Tis 5 o'clock — dogs’ ears", ["tis", "o'clock", "dogs", "ears"]),
         ("Zoe\u0308 is Zo\u00eb; cafe\u0301_noir", ["zoë", "is", "zoë", "café", "noir"]),
         ("नमस्ते दुनिया, привет", ["नमस्ते", "दुनिया", "привет"]),
+        ("می\u200cخواهم, co\u00adoperate", ["میخواهم", "cooperate"]),
         (" '’' 12 ", []),
         ("", []),
     ],

@@ -7,17 +7,20 @@ import io
 import os
 import pickle
 import random
+import types
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
+from torch import Tensor
 from torch.utils.data import IterableDataset
 
 from utils.metrics import name_of
 
 STATEFUL = ("model", "optimizer", "scheduler")  # what has a state_dict
+NOT_FOLLOWED = (Tensor, torch.nn.Module, type, types.ModuleType)  # in the search for generators
 
 
 def _random_states() -> dict:
@@ -41,7 +44,8 @@ def _set_random_states(states: dict) -> None:
 
 
 def _generators(batches: Iterable) -> list[torch.Generator]:
-    """The generators that order the batches: attributes of theirs, of a ``DataLoader``'s data and samplers.
+    """The generators that order the batches or change them: attributes of theirs, of a ``DataLoader``'s data,
+    samplers and transforms, and so on. Those in lists, slots and closures are not seen.
 
     Raises:
         ValueError: if the order comes from what a checkpoint cannot keep.
@@ -58,7 +62,7 @@ def _generators(batches: Iterable) -> list[torch.Generator]:
                 f"keeps; got {type(part).__name__} with an order of its own"
             )
         found |= {id(value): value for value in own.values() if isinstance(value, torch.Generator)}
-        waiting += [own[name] for name in ("dataset", "sampler", "batch_sampler") if name in own]
+        waiting += [v for v in own.values() if hasattr(v, "__dict__") and not isinstance(v, NOT_FOLLOWED)]
     return list(found.values())
 
 
@@ -101,13 +105,15 @@ def _states(run: dict, history: dict, best: dict) -> dict:
 
 def refuse_what_cannot_be_read(run: dict) -> None:
     """Before anything is trained or written: can what a checkpoint would hold be read back?"""
+    states = _states(run, {}, {})
     with io.BytesIO() as file:
-        torch.save(_states(run, {}, {}), file)
-        file.seek(0)
         try:
+            torch.save(states, file)
+            file.seek(0)
             torch.load(file, weights_only=True)
-        except pickle.UnpicklingError as error:
-            raise ValueError(f"expected states that a checkpoint can hold: {error}") from error
+        except (pickle.PickleError, AttributeError, TypeError) as error:
+            reason = str(error).partition("\n")[0]
+            raise ValueError(f"expected states that a checkpoint can hold: {reason}") from error
 
 
 def save(checkpoint: str | os.PathLike, run: dict, history: dict, best: dict) -> None:

@@ -21,7 +21,7 @@ def accuracy(logits: Tensor, targets: Tensor) -> Tensor:
         ValueError: if the shapes do not belong together or there is no example; also for one class alone,
             since the largest of one number says nothing: a single logit is compared with 0.
     """
-    if (logits.ndim >= 2 and logits.shape[1] == 1) or (logits.ndim == 1 and len(logits) > 0):
+    if (logits.ndim >= 2 and logits.shape[1] < 2) or (logits.ndim == 1 and len(logits) > 0):
         raise ValueError(
             f"expected logits of at least two classes, got {tuple(logits.shape)}; with one logit an example, "
             "compare it with 0"

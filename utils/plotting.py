@@ -53,7 +53,8 @@ def _grey_range(picture: np.ndarray) -> tuple[float, float]:
     """The values shown as paper and as ink."""
     if picture.dtype == np.uint8:
         return 0, 255
-    low, high = picture.min(), picture.max()
+    numbers = picture[np.isfinite(picture)]
+    low, high = (numbers.min(), numbers.max()) if numbers.size else (0, 0)
     return (low, high) if low < high else (0, 1)
 
 

@@ -58,8 +58,11 @@ def record(
     Raises:
         ValueError: if there is no metric, a figure is not finite, or ``notes`` has a name of its own.
     """
-    metrics, notes = ({k: _plain(v) for k, v in given.items()} for given in (metrics, notes or {}))
-    seed = [operator.index(one) for one in seed] if isinstance(seed, Iterable) else operator.index(seed)
+    metrics, notes = ({k: _number(v) for k, v in given.items()} for given in (metrics, notes or {}))
+    try:
+        seed = operator.index(seed)
+    except TypeError:
+        seed = [operator.index(one) for one in seed]
     finite = all(math.isfinite(value) for value in (*metrics.values(), *notes.values(), seconds))
     if not metrics or not finite or not set(notes) <= set(metrics):
         given = f"{metrics}, {notes} and {seconds}"
@@ -82,7 +85,7 @@ def record(
     _change(own, lambda old: [r for r in old if (r["chapter"], r["experiment"]) != key] + [entry])
 
 
-def _plain(value: Any) -> float:
+def _number(value: Any) -> float:
     """A scalar of NumPy or torch as a number of Python, which JSON knows."""
     return value.item() if hasattr(value, "item") else value
 

@@ -19,7 +19,7 @@ def words(text: str) -> list[str]:
     to the normal form NFC first, in which a letter and its accent are one character; marks that stay by
     themselves, as the vowels of some scripts, belong to the word too.
     """
-    text = nfc(text).replace("’", "'").lower()
+    text = plain(text).lower()
     others = [c for c in set(text) if c != "'" and unicodedata.category(c)[0] not in "LM"]
     pieces = text.translate(dict.fromkeys(map(ord, others), " ")).split()
     return [word for piece in pieces if (word := piece.strip("'"))]
@@ -28,6 +28,14 @@ def words(text: str) -> list[str]:
 def nfc(text: str) -> str:
     """The text in Unicode's normal form C: what looks the same is the same."""
     return unicodedata.normalize("NFC", text)
+
+
+def plain(text: str) -> str:
+    """The text in normal form C, with plain apostrophes and without characters that only steer its setting
+    (soft hyphens, joiners); ``typed.js`` of the figures does the same with what a reader types.
+    """
+    text = nfc(text).replace("’", "'")
+    return text.translate({ord(c): None for c in set(text) if unicodedata.category(c) == "Cf"})
 
 
 class Vocabulary:
@@ -48,6 +56,7 @@ class Vocabulary:
             min_freq: rarer tokens are left out; they become ``<unk>``.
             specials: tokens that the text does not hold; with none, an unknown token is an error.
         """
+        specials = [nfc(token) for token in specials]
         counts = Counter(nfc(tokens) if isinstance(tokens, str) else map(nfc, tokens))
         kept = [token for token, n in counts.most_common() if n >= min_freq and token not in specials]
         self.tokens = [*specials, *kept]

@@ -239,7 +239,7 @@ def fit(
         checkpoint: a file written after each epoch. If it is there, training goes on from it, on a CPU to the
             same weights bit for bit as without the interruption. Call with the same arguments then; only
             ``epochs`` and ``patience`` may grow. Kept are the global generators and those that are attributes
-            of ``train``, of its data set or its samplers.
+            of ``train``, of its data set, samplers or transforms; not those in lists, slots and closures.
 
     Returns:
         The `History`, with one row an epoch.
@@ -253,8 +253,7 @@ def fit(
     if epochs < 1 or (patience is not None and patience < 1):
         raise ValueError(f"expected epochs and patience of at least 1, got {epochs} and {patience}")
     history, best = History(), {"loss": math.inf, "weights": None}
-    options = {"scheduler": scheduler, "metric": metric, "clip_norm": clip_norm}
-    options["mixed_precision"] = mixed_precision
+    options = dict(scheduler=scheduler, metric=metric, clip_norm=clip_norm, mixed_precision=mixed_precision)
     run = {"model": model, "optimizer": optimizer, "train": train, **options, "keep_best": keep_best}
     if checkpoint is not None:
         refuse_what_cannot_be_read(run)

@@ -1,5 +1,6 @@
 """The parts of a data set, and mini-batches sliced from them."""
 
+import operator
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
@@ -52,6 +53,7 @@ class Batches:
         if len(inputs) != len(targets) or len(inputs) == 0:
             n, m = len(inputs), len(targets)
             raise ValueError(f"expected as many inputs as targets, at least one; got {n} and {m}")
+        batch_size = operator.index(batch_size)  # NumPy's integers too
         if batch_size < 1:
             raise ValueError(f"expected a batch size of at least 1, got {batch_size}")
         if drop_last and len(inputs) < batch_size:

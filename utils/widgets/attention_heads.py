@@ -8,6 +8,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from utils.layers.attention import causal_mask, masked_softmax, sinusoidal_positions
+from utils.text import plain
 from utils.widgets.base import CourseWidget, pack_halves, read_module, read_style, unpack_halves
 
 
@@ -98,11 +99,12 @@ class AttentionHeads(CourseWidget):
     @traitlets.validate("text", "chosen")
     def _validate_text(self, proposal: dict) -> str | int:
         text, chosen, letters, longest = self.values_with(proposal, "text", "chosen", "letters", "longest")
+        text = plain(text)
         if not 0 < len(text) <= longest or not set(text) <= set(letters):
             raise traitlets.TraitError(f"expected a text of 1 to {longest} of {letters!r}, got {text!r}")
         if not 0 <= chosen < len(text):
             raise traitlets.TraitError(f"expected chosen in 0..{len(text) - 1}, got {chosen}")
-        return proposal["value"]
+        return text if proposal["trait"].name == "text" else proposal["value"]
 
     @traitlets.validate("layer", "head")
     def _validate_head(self, proposal: dict) -> int:

@@ -9,6 +9,7 @@ from torch.nn import functional as F
 
 from utils.layers.attention import causal_mask
 from utils.layers.transformer import TransformerLanguageModel
+from utils.text import plain
 from utils.widgets.base import CourseWidget, pack_halves, read_module, read_style, unpack_halves
 
 MOST = 20  # characters that fit side by side on a phone
@@ -97,7 +98,7 @@ class CausalCache(CourseWidget):
 
     @traitlets.validate("text", "prompt", "previous")
     def _validate_text(self, proposal: dict) -> str:
-        text, name = proposal["value"], proposal["trait"].name
+        text, name = plain(proposal["value"]), proposal["trait"].name
         least = 0 if name == "previous" else 1
         if not least <= len(text) <= MOST or not set(text) <= set(self.characters):
             raise traitlets.TraitError(f"expected {name} of {least} to {MOST} known characters, got {text!r}")

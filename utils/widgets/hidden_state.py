@@ -6,6 +6,7 @@ import traitlets
 from torch import nn
 
 from utils.layers.recurrent import RecurrentLanguageModel
+from utils.text import plain
 from utils.widgets.base import CourseWidget, pack_halves, read_module, read_style
 
 LINE = "to be, or not to be: that is the question."
@@ -78,6 +79,7 @@ class HiddenState(CourseWidget):
     @traitlets.validate("text", "position", "unit", "cut")
     def _validate_state(self, proposal: dict) -> str | int:
         text, *places = self.values_with(proposal, "text", "position", "unit", "cut")
+        text = plain(text)
         known = self.values_with(proposal, "characters")[0]
         if not 1 <= len(text) <= LONGEST or not set(text) <= set(known):
             raise traitlets.TraitError(f"expected 1 to {LONGEST} characters of {known!r}, got {text!r}")
@@ -85,4 +87,4 @@ class HiddenState(CourseWidget):
         for name, value, end in zip(("position", "unit", "cut"), places, ends, strict=True):
             if not 0 <= value < end:
                 raise traitlets.TraitError(f"expected {name} in [0, {end - 1}], got {value}")
-        return proposal["value"]
+        return text if proposal["trait"].name == "text" else proposal["value"]
