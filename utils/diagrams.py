@@ -21,13 +21,13 @@ A row with its arrows is drawn at once, and a branch begins in the middle of an 
     d.arrow(d.middle(x, first), add, "identity", around=-14)  # 14 px above all that stands between
     d
 
-In words ``h_t``, ``W_{xh}`` and ``x^2`` become subscripts and superscripts, ``batch_size`` stays, and a new line
-begins a new line. Roles have the same colours in all chapters: *data* blue, *learned* orange, *result* green,
-*state* and *focus* violet, *faint* grey for what is masked or beside the point, *plain* grey on white for an
-operation. A gradient has no colour of its own: it runs back along the same edges, so it is an arrow with
-``dashed=True`` in the colour of what it belongs to, which is also seen in greyscale.
+In words ``h_t``, ``W_{xh}`` and ``x^2`` become subscripts and superscripts, and ``batch_size`` stays. Roles
+have the same colours in all chapters: *data* blue, *learned* orange, *result* green, *state* and *focus* violet,
+*faint* grey for what is masked or beside the point, *plain* grey on white for an operation. A gradient has no
+colour of its own: it runs back along the same edges, so it is an arrow with ``dashed=True`` in the colour of
+what it belongs to, which is also seen in greyscale.
 
-A phone leaves 342 px, where the words of a drawing of 430 px are 11 px high: aim for that, stack what is long.
+A phone leaves 342 px, where the words of a drawing of 430 px are 11 px high: aim there, stack what is long.
 """
 
 import base64
@@ -51,6 +51,7 @@ from utils.plotting import BLUE, GREEN, GREY, ORANGE, PURPLE, grey_range
 
 Point = tuple[float, float]
 WIDEST, MARGIN, SIZE, LINE = 470, 6, 14, 18  # px: canvas, its edge, words, from line to line
+SIGNS = ("+", "−", "×", "·", "⊙", "=", "σ", "Σ")  # drawn as circles in a row
 INK, SOFT = "#1c2126", "#565e67"
 FONT = "system-ui, 'Segoe UI', Roboto, 'Noto Sans', 'DejaVu Sans', sans-serif"
 
@@ -197,6 +198,12 @@ def _n(value: float) -> str:
     return f"{round(float(value), 1) + 0.0:g}"
 
 
+def _span(edges: Sequence[float]) -> tuple[int, int]:
+    """Where the canvas begins and how long it is, in whole pixels."""
+    start = math.floor(min(edges)) - MARGIN
+    return start, math.ceil(max(edges)) + MARGIN - start
+
+
 def _path(points: Iterable[Point]) -> str:
     """The data of a path of straight pieces."""
     return "M" + "L".join(f"{_n(x)} {_n(y)}" for x, y in points)
@@ -278,7 +285,8 @@ class Diagram:
         self._elements: list[str] = []
         self._words: list[str] = []
         self._shapes: list[Shape] = []
-        self._canvas = Shape(math.inf, math.inf, -math.inf, -math.inf)
+        self._xs: list[float] = []  # the left and right edges of all that is drawn
+        self._ys: list[float] = []
 
     def svg(self) -> str:
         """The drawing as an ``<svg>`` element, the same bytes every time."""
@@ -287,12 +295,11 @@ class Diagram:
         drawn = NUMBER.findall("\n".join(self._words))
         if missing := [number for number in NUMBER.findall(_minus(self.alt)) if number not in drawn]:
             raise ValueError(f"the alt text says {', '.join(missing)}, which does not stand in the drawing")
-        x, y = self._canvas.x1 - MARGIN, self._canvas.y1 - MARGIN
-        width, height = _n(self._canvas.x2 + MARGIN - x), _n(self._canvas.y2 + MARGIN - y)
+        (x, width), (y, height) = _span(self._xs), _span(self._ys)
         head = (
             f'<svg class="diagram" xmlns="http://www.w3.org/2000/svg" role="group" '
             f'aria-label="{html.escape(self.alt)}" width="{width}" height="{height}" '
-            f'viewBox="{_n(x)} {_n(y)} {width} {height}" style="background:#fff;max-width:100%;height:auto" '
+            f'viewBox="{x} {y} {width} {height}" style="background:#fff;max-width:100%;height:auto" '
             f'font-family="{FONT}" font-size="{SIZE}" text-anchor="middle" fill="{INK}" '
             'stroke-linejoin="round" paint-order="stroke">'
         )
@@ -303,18 +310,11 @@ class Diagram:
 
     def _add(self, element: str, room: Shape, edge: float = 1) -> None:
         """Draw an element that takes ``room`` and ``edge`` px around it."""
-        canvas = Shape(
-            math.floor(min(self._canvas.x1, room.x1 - edge)),
-            math.floor(min(self._canvas.y1, room.y1 - edge)),
-            math.ceil(max(self._canvas.x2, room.x2 + edge)),
-            math.ceil(max(self._canvas.y2, room.y2 + edge)),
-        )
-        width = canvas.x2 - canvas.x1 + 2 * MARGIN
+        self._xs += [room.x1 - edge, room.x2 + edge]
+        self._ys += [room.y1 - edge, room.y2 + edge]
+        _, width = _span(self._xs)
         if width > WIDEST:
-            raise ValueError(
-                f"expected a drawing of at most {WIDEST} px, got {width}: stack what is long, a phone leaves 342"
-            )
-        self._canvas = canvas
+            raise ValueError(f"expected a drawing of at most {WIDEST} px, got {width}: stack what is long")
         self._elements.append(element)
 
     def _write(
@@ -341,7 +341,7 @@ class Diagram:
         room = Shape(x1, y - 0.65 * size, x1 + width, y + 0.65 * size)
         self._add(f'<text x="{_n(x)}" y="{_n(y + 0.36 * size)}"{extra}>{spans}</text>', room)
 
-    def _rect(self, room: Shape, line: str = "", fill: str = "none", width: float = 1.5, extra: str = "") -> None:
+    def _rect(self, room: Shape, line: str, fill: str = "none", width: float = 1.5, extra: str = "") -> None:
         extra += f' stroke="{line}" stroke-width="{_n(width)}"' if line else ""
         self._add(
             f'<rect x="{_n(room.x1)}" y="{_n(room.y1)}" width="{_n(room.x2 - room.x1)}" '
@@ -405,7 +405,7 @@ class Diagram:
         self, text: str, role: str = "plain", *, size: float = SIZE, anchor: str = "middle",
         **place: Unpack[Place],
     ) -> Shape:  # fmt: skip
-        """Words alone; ``at`` is their middle, or their left or right end with the anchor "start" or "end"."""
+        """Words alone; ``at`` is their middle, or an end of them with the anchor "start" or "end"."""
         share = {"start": 0, "middle": 0.5, "end": 1}.get(anchor)
         if share is None:
             raise ValueError(f"expected the anchor start, middle or end, got {anchor!r}")
@@ -419,7 +419,7 @@ class Diagram:
             self._write(line, at, color, anchor=anchor, size=size, halo=True)
         return room
 
-    def frame(self, shapes: Sequence[Shape], title: str = "", role: str = "faint", *, pad: float = 14) -> Shape:
+    def frame(self, shapes: Sequence[Shape], title: str = "", role: str = "faint", pad: float = 14) -> Shape:
         """A dashed line around shapes that belong together, such as a layer that comes 6 times."""
         if not shapes:
             raise ValueError("expected at least one shape to frame, got none")
@@ -476,9 +476,9 @@ class Diagram:
     def _cells(self, grid: Shape, role: str, windows: dict, tint: dict) -> None:
         """What lies under the numbers of a grid."""
         colors, (columns, rows) = _role(role), grid.units
-        self._rect(grid, fill=colors.fill)
+        self._rect(grid, "", colors.fill)
         for place, name in [*tint.items(), *windows.items()]:
-            self._rect(grid.cell(*place), fill=_role(name).fill)
+            self._rect(grid.cell(*place), "", _role(name).fill)
         x1, y1, x2, y2 = map(_n, (grid.x1, grid.y1, grid.x2, grid.y2))
         across = [f"M{x1} {_n(grid.cell(i, 0).y1)}H{x2}" for i in range(1, rows)]
         down = [f"M{_n(grid.cell(0, j).x1)} {y1}V{y2}" for j in range(1, columns)]
@@ -534,10 +534,11 @@ class Diagram:
             image = image.resize((round(width), max(1, round(width * rows / columns))))
         image.save(file := io.BytesIO(), "png", optimize=True)
         room = self._place(width, width * rows / columns, **place)
+        code = base64.b64encode(file.getvalue()).decode()
         crisp = ' style="image-rendering:pixelated"' if columns < width else ""
         self._add(
-            f'<image x="{_n(room.x1)}" y="{_n(room.y1)}" width="{_n(width)}" height="{_n(room.y2 - room.y1)}"'
-            f'{crisp} href="data:image/png;base64,{base64.b64encode(file.getvalue()).decode()}"/>',
+            f'<image x="{_n(room.x1)}" y="{_n(room.y1)}" width="{_n(width)}" height="{_n(room.y2 - room.y1)}" '
+            f'href="data:image/png;base64,{code}"{crisp}/>',
             room,
         )
         return self._keep(Shape(room.x1, room.y1, room.x2, room.y2, (columns, rows)))
@@ -559,7 +560,7 @@ class Diagram:
             label: words beside its longest piece.
             role: its colour.
             via: points at which it bends.
-            around: pass all that stands between at this distance, with right angles: negative is left or above.
+            around: pass what stands between at this distance, with right angles: left or above if negative.
             width: of the line.
             head: whether it has a point.
             dashed: for a gradient, or for what may be absent.
@@ -577,8 +578,9 @@ class Diagram:
         self._stroke(points, colors.line, width, head, ' stroke-dasharray="5 4"' if dashed else "")
         (x1, y1), (x2, y2), middle = _longest(points)
         if label:
-            across, up = (y2 - y1) / math.dist((x1, y1), (x2, y2)), (x1 - x2) / math.dist((x1, y1), (x2, y2))
-            if round(up, 3) > 0 or (round(up, 3) == 0 and across < 0):  # above it, or right if it is upright
+            distance = math.dist((x1, y1), (x2, y2)) or 1
+            across, up = (y2 - y1) / distance, (x1 - x2) / distance
+            if (round(up, 3), -across) > (0, 0):  # above it, or right of it where it is upright
                 across, up = -across, -up
             anchor = "start" if across > 0.4 else "end" if across < -0.4 else "middle"
             at = (middle[0] + 6 * across, middle[1] + 11 * up)
@@ -600,7 +602,8 @@ class Diagram:
         neck = (x2 - share * (x2 - x1), y2 - share * (y2 - y1))
         xs, ys = zip(*points, strict=True)
         room, data = Shape(min(xs), min(ys), max(xs), max(ys)), _path([*points[:-1], neck])
-        self._add(f'<path d="{data}" fill="none" stroke="{color}" stroke-width="{_n(width)}"{dash}/>', room, width)
+        paint = f'fill="none" stroke="{color}" stroke-width="{_n(width)}"{dash}'
+        self._add(f'<path d="{data}" {paint}/>', room, width)
         if head:
             dx, dy = (x2 - neck[0]) * half / long, (y2 - neck[1]) * half / long
             wings = [(neck[0] - dy, neck[1] + dx), (neck[0] + dy, neck[1] - dx)]
@@ -613,8 +616,8 @@ class Diagram:
         """Shapes one after another, with arrows between them.
 
         Args:
-            items: a sign such as "+" is a circle, other words are a box, a tuple (text, shape, role) one with its
-                shape and role. The first may be a shape that is there already; it needs no place.
+            items: a sign such as "+" is a circle, other words are a box, and a tuple (text, shape, role) is a
+                box with its shape and role. The first may be a shape that is there; it needs no place.
             gap: between two neighbours.
             arrows: whether to draw them.
             towards: right, left, up or down.
@@ -631,7 +634,7 @@ class Diagram:
             where = {beside[towards]: shapes[-1], "gap": gap} if shapes else place
             if isinstance(item, Shape):
                 shape = item
-            elif isinstance(item, str) and len(item) == 1 and not item.isascii() or item == "+":
+            elif isinstance(item, str) and item in SIGNS:
                 shape = self.circle(item, **where)
             else:
                 shape = self.box(*((item,) if isinstance(item, str) else item), **where)
