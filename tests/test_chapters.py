@@ -80,6 +80,12 @@ def is_picture(output: NotebookNode) -> bool:
     return any(kind.startswith("image/") for kind in data) or 'class="diagram"' in data.get("text/html", "")
 
 
+def drawing_labels(output: NotebookNode) -> list[str]:
+    """The alt texts of the drawings of `utils.diagrams` in an output."""
+    drawings = re.findall(r'<svg class="diagram"[^>]*>', output.get("data", {}).get("text/html", ""))
+    return [(re.search(r'aria-label="([^"]*)"', drawing) or ["", ""])[1] for drawing in drawings]
+
+
 def outputs_belong_to_the_code(chapter: Chapter) -> Iterator[str]:
     if notebooks.is_stale(chapter.notebook):
         yield chapter.say(None, f"outputs are not of this code: run `make execute CHAPTER={chapter.name}`")
@@ -150,18 +156,20 @@ def the_setup_cell_is_the_one_of_all_chapters(chapter: Chapter) -> Iterator[str]
 def figures_are_described(chapter: Chapter) -> Iterator[str]:
     names = set()
     for cell in code_cells(chapter.notebook):
-        data = [output.get("data", {}) for output in cell.outputs]
-        count = sum(any(kind.startswith("image/") for kind in kinds) for kinds in data)
+        count = sum(map(is_picture, cell.outputs))
+        labels = [label for output in cell.outputs for label in drawing_labels(output)]
         mystnb = cell.metadata.get("mystnb", {})
         alt, figure = mystnb.get("image", {}).get("alt", ""), mystnb.get("figure", {})
+        if ("schematic" in tags(cell)) != (len(labels) == 1):
+            fault = f"shows {len(labels)} drawings of utils.diagrams and has the tags {sorted(tags(cell))}"
+            yield chapter.say(cell, f"{fault}: the tag `schematic` and one drawing go together")
         if not count:
             continue
         if count > 1:
             yield chapter.say(cell, f"shows {count} figures: one a cell, so that each has its own caption")
-        if len(alt.split()) < 4:
-            yield chapter.say(
-                cell, 'needs an alt text: {"mystnb": {"image": {"alt": "..."}}} in its metadata'
-            )
+        if len((labels[0] if labels else alt).split()) < 4:
+            mend = 'Diagram("...")' if labels else '{"mystnb": {"image": {"alt": "..."}}} in its metadata'
+            yield chapter.say(cell, f"needs an alt text: {mend}")
         if not figure.get("caption"):
             yield chapter.say(
                 cell, 'needs a caption: {"mystnb": {"figure": {"caption": "..."}}} in its metadata'
@@ -452,20 +460,24 @@ def good_chapter() -> Chapter:
     )
     figure = {"image": {"alt": ALT}, "figure": {"caption": "It rises.", "name": "fig-line"}}
     folded = {"tags": ["hide-input"], "jupyter": {"source_hidden": True}}
-    drawn = deepcopy(folded) | {"mystnb": figure, "tags": ["hide-input", "schematic"]}
+    box = '<svg class="diagram" role="group" aria-label="The map: a box alone."></svg>'
+    drawing = new_output("execute_result", {"text/html": box, "text/plain": "<Diagram>"}, execution_count=7)
+    schematic = {"tags": ["hide-input", "schematic"], "jupyter": {"source_hidden": True}}
+    schematic["mystnb"] = {"figure": {"caption": "The map.", "name": "fig-map"}}
     setup = f"{setup_cell(*read_address(ROOT))}\n\nimport math"
     cells = [
         new_markdown_cell(OPENING),
         new_code_cell(setup, metadata=deepcopy(folded)),
         new_code_cell("two = 1 + 1", metadata={"tags": ["mistake"]}),
         new_code_cell("assert two == 2\nprint('agreed')", metadata={"tags": ["check"]}),
-        new_code_cell("plt.show()", metadata=drawn, outputs=[picture]),
+        new_code_cell("plt.show()", metadata=deepcopy(folded) | {"mystnb": figure}, outputs=[picture]),
         new_code_cell("display(Counter())", outputs=[widget]),
         new_markdown_cell("Move the slider."),
         new_markdown_cell(ENDING + EXERCISE.format("one")),
         new_markdown_cell(EXERCISE.format("two") + "\n\n" + GATED.format("three")),
         new_code_cell("print(3)"),
         new_markdown_cell(END),
+        new_code_cell("drawing", metadata=schematic, outputs=[drawing]),
         new_markdown_cell("## References\n\n```{bibliography}\n:filter: docname in docnames\n```"),
     ]
     notebook = new_notebook(cells=cells, metadata=deepcopy(METADATA))
@@ -525,6 +537,16 @@ def twin_figure(notebook: NotebookNode) -> None:
     notebook.cells[4].outputs *= 2
 
 
+def relabelled(label: str) -> Callable[[NotebookNode], None]:
+    """A mutation: another alt text in the drawing."""
+
+    def mutate(notebook: NotebookNode) -> None:
+        data = notebook.cells[11].outputs[0].data
+        data["text/html"] = re.sub('aria-label="[^"]*"', f'aria-label="{label}"', data["text/html"])
+
+    return mutate
+
+
 def remove(index: int) -> Callable[[NotebookNode], None]:
     """A mutation: delete a markdown cell."""
     return lambda notebook: notebook.cells.pop(index) and None
@@ -556,6 +578,14 @@ BROKEN: list[tuple[str, Callable[[NotebookNode], None], str]] = [
     ("figures_are_described", mystnb(4, "figure", caption=""), "caption"),
     ("figures_are_described", mystnb(4, "figure", name="line"), "fig-"),
     ("figures_are_described", twin_figure, "shows 2 figures"),
+    ("figures_are_described", lambda n: n.cells[11].metadata.update(tags=[]), "go together"),
+    ("figures_are_described", lambda n: n.cells[4].metadata.update(tags=["schematic"]), "shows 0 drawings"),
+    ("figures_are_described", lambda n: n.cells[11].outputs.clear(), "shows 0 drawings"),
+    ("figures_are_described", relabelled(""), 'Diagram("...")'),
+    ("figures_are_described", relabelled("A box"), 'Diagram("...")'),
+    ("figures_are_described", lambda n: n.cells[11].outputs.append(n.cells[11].outputs[0]), "2 drawings"),
+    ("figures_are_described", mystnb(11, "figure", caption=""), "caption"),
+    ("figures_are_described", mystnb(11, "figure", name="fig-line"), "name of its own"),
     ("widgets_are_followed_by_what_to_try", lambda n: n.cells.insert(6, new_code_cell("1")), "what to try"),
     ("exercises_have_solutions", replace(7, "{solution} ex-one", "{note} ex-one"), "without a solution"),
     ("exercises_have_solutions", replace(7, "{solution} ex-one", "{solution} ex-zero"), "'ex-zero'"),
@@ -577,7 +607,7 @@ BROKEN: list[tuple[str, Callable[[NotebookNode], None], str]] = [
     ("code_runs_anywhere", replace(2, "two", "!ls\ntwo"), "requirements.in"),
     ("code_runs_anywhere", replace(2, "two", "print(cache_dir)\ntwo"), "print no path"),
     ("code_runs_anywhere", replace(2, "two", "from chapters import x\ntwo"), "into utils"),
-    ("it_ends_with_summary_and_references", remove(11), "end with `## References`"),
+    ("it_ends_with_summary_and_references", remove(12), "end with `## References`"),
     ("it_ends_with_summary_and_references", replace(7, "## Summary", "## End"), "0 bullets"),
     ("it_ends_with_summary_and_references", replace(7, "- Two is two.", "- Two.\n" * 6), "6 bullets"),
     ("folded_cells_are_folded_in_jupyterlab", lambda n: n.cells[1].metadata.pop("jupyter"), "source_hidden"),
@@ -589,7 +619,7 @@ BROKEN: list[tuple[str, Callable[[NotebookNode], None], str]] = [
     ("setup_and_imports_are_one_folded_cell", replace(2, "two", "from os import path\ntwo"), "first code"),
     ("plots_and_schematics_are_folded", lambda n: n.cells[4].metadata.pop("tags"), "hide-input"),
     ("it_has_a_map_and_a_mistake", lambda n: n.cells[2].metadata.pop("tags"), "tag mistake"),
-    ("it_has_a_map_and_a_mistake", lambda n: n.cells[4].metadata.update(tags=["hide-input"]), "schematic"),
+    ("it_has_a_map_and_a_mistake", lambda n: n.cells[11].metadata.update(tags=["hide-input"]), "schematic"),
     ("it_goes_deeper_at_the_end", replace(7, "## Going deeper", "## More"), "Going deeper"),
     ("it_goes_deeper_at_the_end", replace(7, "### Three", "## Three"), "must end with"),
     ("classes_are_shown_as_they_are_written", replace(2, "1 + 1", "inspect.getsource(x)"), "in utils"),
