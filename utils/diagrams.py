@@ -21,11 +21,12 @@ A row with its arrows is drawn at once, and a branch begins in the middle of an 
     d.arrow(d.middle(x, first), add, "identity", around=-14)  # 14 px above all that stands between
     d
 
-In words ``h_t``, ``W_{xh}`` and ``x^2`` become subscripts and superscripts, and ``batch_size`` stays. Roles
-have the same colours in all chapters: *data* blue, *learned* orange, *result* green, *state* and *focus* violet,
-*faint* grey for what is masked or beside the point, *plain* grey on white for an operation. A gradient has no
-colour of its own: it runs back along the same edges, so it is an arrow with ``dashed=True`` in the colour of
-what it belongs to, which is also seen in greyscale.
+In words ``h_t``, ``W_{xh}`` and ``x^2`` become subscripts and superscripts, and ``batch_size`` stays.
+
+Roles have the same colours in all chapters: *data* blue, *learned* orange, *result* green, *state* and
+*focus* violet, *faint* grey for what is masked or beside the point, *plain* grey on white for an operation.
+A gradient has no colour of its own: it runs back along the same edges, so it is an arrow with
+``dashed=True`` in the colour of what it belongs to, and greyscale shows it too.
 
 A phone leaves 342 px, where the words of a drawing of 430 px are 11 px high: aim there, stack what is long.
 """
@@ -536,11 +537,9 @@ class Diagram:
         room = self._place(width, width * rows / columns, **place)
         code = base64.b64encode(file.getvalue()).decode()
         crisp = ' style="image-rendering:pixelated"' if columns < width else ""
-        self._add(
-            f'<image x="{_n(room.x1)}" y="{_n(room.y1)}" width="{_n(width)}" height="{_n(room.y2 - room.y1)}" '
-            f'href="data:image/png;base64,{code}"{crisp}/>',
-            room,
-        )
+        size = f'width="{_n(width)}" height="{_n(room.y2 - room.y1)}"'
+        source = f'href="data:image/png;base64,{code}"{crisp}'
+        self._add(f'<image x="{_n(room.x1)}" y="{_n(room.y1)}" {size} {source}/>', room)
         return self._keep(Shape(room.x1, room.y1, room.x2, room.y2, (columns, rows)))
 
     def middle(self, a: Shape | Point, b: Shape | Point) -> Point:
