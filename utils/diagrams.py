@@ -36,7 +36,6 @@ import html
 import io
 import math
 import re
-import unicodedata
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -172,9 +171,9 @@ def _runs(words: str) -> list[tuple[str, str]]:
 @cache
 def _advance(sign: str) -> float:
     """Width of a sign, in heights of the font, in DejaVu Sans: it is wider than what most pages show."""
-    if unicodedata.east_asian_width(sign) in "WF":
-        return 1.0
     font = FT2Font(str(Path(mpl.get_data_path(), "fonts", "ttf", "DejaVuSans.ttf")))
+    if not font.get_char_index(ord(sign)):
+        return 1.0  # as wide as Chinese
     font.set_size(100, 72)
     return font.load_char(ord(sign)).linearHoriAdvance / 6_553_600
 
