@@ -220,14 +220,10 @@ def _shape(end: Shape | Point) -> Shape:
     return end if isinstance(end, Shape) else Shape(*end, *end)
 
 
-def _turn(points: Iterable[Point]) -> list[Point]:
-    return [(y, x) for x, y in points]
-
-
 def _ends(a: Shape, b: Shape) -> list[Point]:
     """The ends of a straight line, on the sides that face one another, where it stands upright if it can."""
     if max(a.x1 - b.x2, b.x1 - a.x2) > max(a.y1 - b.y2, b.y1 - a.y2):
-        return _turn(_ends(a._turned, b._turned))
+        return [(y, x) for x, y in _ends(a._turned, b._turned)]
     start, end = (a.bottom, b.top) if a.center[1] < b.center[1] else (a.top, b.bottom)
     narrow = min(a, b, key=lambda shape: shape.x2 - shape.x1).center[0]
     if max(a.x1, b.x1) <= narrow <= min(a.x2, b.x2):
@@ -248,7 +244,8 @@ def _bypass(a: Shape, b: Shape, others: Iterable[Shape], around: float) -> list[
     """From ``a`` to ``b`` past what lies between: left of it or above if ``around`` is negative."""
     (ax, ay), (bx, by) = a.center, b.center
     if abs(bx - ax) > abs(by - ay):
-        return _turn(_bypass(a._turned, b._turned, [other._turned for other in others], around))
+        points = _bypass(a._turned, b._turned, [other._turned for other in others], around)
+        return [(y, x) for x, y in points]
     across, down = sorted([ax, bx]), sorted([ay, by])
     passed = [s for s in others if s.x1 <= across[1] and across[0] <= s.x2]
     passed = [a, b, *(s for s in passed if s.y1 <= down[1] and down[0] <= s.y2)]
@@ -351,29 +348,26 @@ class Diagram:
         )
 
     def _place(
-        self, width: float, height: float, usual: float = 24, over: float = 0, under: float = 0, *,
-        at: Point | None = None, above: Shape | None = None, below: Shape | None = None,
-        right_of: Shape | None = None, left_of: Shape | None = None,
-        gap: float | None = None, shift: float = 0,
+        self, width: float, height: float, *, at: Point | None = None, above: Shape | None = None,
+        below: Shape | None = None, right_of: Shape | None = None, left_of: Shape | None = None,
+        gap: float = 24, shift: float = 0, hold: Point = (0, 0), over: float = 0, under: float = 0,
+        units: Point = (1, 1), round: bool = False,
     ) -> Shape:  # fmt: skip
-        """The room for a new shape; ``usual`` is the gap where none is given."""
+        """A new shape of this size; ``hold`` is the share of it that lies left of ``at`` and above it."""
         given = {"at": at, "above": above, "below": below, "right_of": right_of, "left_of": left_of}
         names = [name for name, value in given.items() if value is not None]
         if len(names) != 1:
             raise ValueError(f"expected one of {', '.join(given)}, got {' and '.join(names) or 'none'}")
-        side, gap = _shape(given[names[0]]), usual if gap is None else gap
+        side = _shape(given[names[0]])
         x, y = {
-            "at": (side.x1, side.y1),
+            "at": (side.x1 - hold[0] * width, side.y1 - hold[1] * height),
             "above": (side.center[0] - width / 2 + shift, side.y1 - side.over - gap - under - height),
             "below": (side.center[0] - width / 2 + shift, side.y2 + side.under + gap + over),
             "right_of": (side.x2 + gap, side.center[1] - height / 2 + shift),
             "left_of": (side.x1 - gap - width, side.center[1] - height / 2 + shift),
         }[names[0]]
-        return Shape(x, y, x + width, y + height, over=over, under=under)
-
-    def _keep(self, shape: Shape) -> Shape:
-        self._shapes.append(shape)
-        return shape
+        self._shapes.append(Shape(x, y, x + width, y + height, units, over, under, round))
+        return self._shapes[-1]
 
     def box(
         self, text: str, shape: str = "", role: str = "plain", *,
@@ -389,17 +383,15 @@ class Diagram:
             soft = role == "faint" or (shape and i == len(lines) - 1)
             y = room.center[1] + LINE * (i - (len(lines) - 1) / 2)
             self._write(line, (room.center[0], y), SOFT if soft else INK)
-        return self._keep(room)
+        return room
 
     def circle(self, text: str, role: str = "plain", *, radius: float = 13, **place: Unpack[Place]) -> Shape:
         """A circle for a sign such as + × σ; ``at`` is its centre."""
         colors = _role(role)
-        if "at" in place:
-            place["at"] = (place["at"][0] - radius, place["at"][1] - radius)
-        room = self._place(2 * radius, 2 * radius, **place)
+        room = self._place(2 * radius, 2 * radius, hold=(0.5, 0.5), round=True, **place)
         self._rect(room, colors.line, colors.fill, extra=f' rx="{_n(radius)}"')
         self._write(text, room.center)
-        return self._keep(Shape(room.x1, room.y1, room.x2, room.y2, round=True))
+        return room
 
     def text(
         self, text: str, role: str = "plain", *, size: float = SIZE, anchor: str = "middle",
@@ -411,9 +403,7 @@ class Diagram:
             raise ValueError(f"expected the anchor start, middle or end, got {anchor!r}")
         color, lines, high = _role(role).word, text.split("\n"), 1.3 * size
         width = max(_length(line, size) for line in lines)
-        if "at" in place:
-            place["at"] = (place["at"][0] - share * width, place["at"][1] - high * len(lines) / 2)
-        room = self._place(width, high * len(lines), 6, **place)
+        room = self._place(width, high * len(lines), hold=(share, 0.5), **{"gap": 6, **place})
         for i, line in enumerate(lines):
             at = (room.x1 + share * width, room.y1 + high * (i + 0.5))
             self._write(line, at, color, anchor=anchor, size=size, halo=True)
@@ -462,16 +452,16 @@ class Diagram:
         if len({len(row) for row in rows}) != 1 or not rows[0]:
             raise ValueError(f"expected rows of one length, got lengths {[len(row) for row in rows]}")
         words = [[_value(value) for value in row] for row in rows]
-        wide, high = max(cell, *(math.ceil(_length(word)) + 6 for row in words for word in row)), cell
+        wide, high = max(cell, *(math.ceil(_length(word)) + 3 for row in words for word in row)), cell
         units = (len(rows[0]), len(rows))
-        room = self._place(wide * units[0], high * units[1], over=22 if title else 0, **place)
-        grid = Shape(room.x1, room.y1, room.x2, room.y2, units, room.over)
+        over = 22 if title else 0
+        grid = self._place(wide * units[0], high * units[1], units=units, over=over, **place)
         self._write(title, (grid.center[0], grid.y1 - 12))
         self._cells(grid, role, windows or {}, tint or {})
         for i, row in enumerate(words):
             for j, word in enumerate(row):
                 self._write(word, grid.cell(i, j).center)
-        return self._keep(grid)
+        return grid
 
     def _cells(self, grid: Shape, role: str, windows: dict, tint: dict) -> None:
         """What lies under the numbers of a grid."""
@@ -510,7 +500,7 @@ class Diagram:
         self._add(f'<path d="{data}" {paint} stroke-width="1.5"/>', room)
         self._write(text, Shape(x1, corner[1], corner[0], y2).center)
         self._write(f"({', '.join(map(str, shape))})", (room.center[0], y2 + 12), SOFT)
-        return self._keep(room)
+        return room
 
     def photo(self, pixels: np.ndarray, width: float, **place: Unpack[Place]) -> Shape:
         """A picture, stored no finer than it is shown; its ``part`` counts in ``pixels``.
@@ -533,13 +523,13 @@ class Diagram:
         if columns > width:
             image = image.resize((round(width), max(1, round(width * rows / columns))))
         image.save(file := io.BytesIO(), "png", optimize=True)
-        room = self._place(width, width * rows / columns, **place)
+        room = self._place(width, width * rows / columns, units=(columns, rows), **place)
         code = base64.b64encode(file.getvalue()).decode()
         crisp = ' style="image-rendering:pixelated"' if columns < width else ""
         size = f'width="{_n(width)}" height="{_n(room.y2 - room.y1)}"'
         source = f'href="data:image/png;base64,{code}"{crisp}'
         self._add(f'<image x="{_n(room.x1)}" y="{_n(room.y1)}" {size} {source}/>', room)
-        return self._keep(Shape(room.x1, room.y1, room.x2, room.y2, (columns, rows)))
+        return room
 
     def middle(self, a: Shape | Point, b: Shape | Point) -> Point:
         """The middle of a straight arrow from ``a`` to ``b``, where something can branch off."""
@@ -609,7 +599,7 @@ class Diagram:
 
     def row(
         self, *items: str | tuple[str, ...] | Shape, gap: float = 24, arrows: bool = True,
-        towards: str = "right", **place: Unpack[Place],
+        towards: str = "right", width: float | None = None, **place: Unpack[Place],
     ) -> list[Shape]:  # fmt: skip
         """Shapes one after another, with arrows between them.
 
@@ -619,6 +609,7 @@ class Diagram:
             gap: between two neighbours.
             arrows: whether to draw them.
             towards: right, left, up or down.
+            width: of the boxes, else each is as wide as its words.
             place: of the first, as for every shape.
 
         Returns:
@@ -635,7 +626,7 @@ class Diagram:
             elif isinstance(item, str) and item in SIGNS:
                 shape = self.circle(item, **where)
             else:
-                shape = self.box(*((item,) if isinstance(item, str) else item), **where)
+                shape = self.box(*((item,) if isinstance(item, str) else item), width=width, **where)
             if arrows and shapes:
                 self.arrow(shapes[-1], shape)
             shapes.append(shape)
