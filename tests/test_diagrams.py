@@ -257,6 +257,36 @@ def test_a_bypass_of_a_row_is_above_it():
     assert [y for _, y in line[1:3]] == pytest.approx([tall.y1 - 10] * 2, abs=0.05)
 
 
+@pytest.mark.parametrize("shift", [-5, 5])
+def test_a_pair_of_arrows_has_room_and_its_labels_stand_outside(shift: int):
+    d = Diagram(ALT)
+    a, b = d.row("a", "b", at=(0, 0), gap=60, arrows=False)
+    d.arrow(a, b, "there", shift=shift)
+    line, (tip, *_) = drawn_arrow(d)
+    assert (line[0], tip) == ((a.x2, a.right[1] + shift), (b.x1, b.left[1] + shift))
+    label = next(text for text in parse(d).iter(f"{SVG}text") if text.text == "there")
+    assert (float(label.get("y")) > a.right[1]) == (shift > 0)
+    assert a.x2 < float(label.get("x")) < b.x1
+
+
+def test_a_label_prefers_a_level_piece_that_is_long_enough():
+    d = Diagram(ALT)
+    d.arrow((0, 0), (80, 100), "word", via=[(0, -20), (80, -20)])
+    (label,) = parse(d).iter(f"{SVG}text")
+    assert float(label.get("x")) == 40 and float(label.get("y")) < -20
+    d = Diagram(ALT)
+    d.arrow((0, 0), (20, 100), "word", via=[(0, -20), (20, -20)])
+    (label,) = parse(d).iter(f"{SVG}text")
+    assert float(label.get("x")) > 20 and 0 < float(label.get("y")) < 100
+
+
+def test_thick_lines_lie_beneath_shapes():
+    d = Diagram(ALT)
+    a, b = d.row("a", "b", at=(0, 0), arrows=False)
+    d.line(a, b, width=9)
+    assert [element.tag.removeprefix(SVG) for element in parse(d)] == ["path", "rect", "text", "rect", "text"]
+
+
 def test_an_arrow_bends_where_it_is_told():
     d = Diagram(ALT)
     a, b = d.box("a", at=(0, 0)), d.box("b", at=(100, 100))
@@ -298,7 +328,7 @@ def picture(diagram: Diagram) -> np.ndarray:
     """The pixels of the only photo."""
     (image,) = parse(diagram).iter(f"{SVG}image")
     kind, code = image.get("href").split(",")
-    assert kind == "data:image/png;base64"
+    assert kind in ("data:image/png;base64", "data:image/jpeg;base64")
     return np.asarray(Image.open(io.BytesIO(base64.b64decode(code))))
 
 
@@ -314,7 +344,8 @@ def test_photos_keep_their_pixels():
     assert picture(d).tolist() == [[255, 128, 0]]  # ink is dark
     d = Diagram(ALT)
     d.photo(np.ones((60, 90, 3)) * [1, 0, 0.2], 30, at=(0, 0))
-    assert picture(d).shape == (20, 30, 3) and picture(d)[0, 0].tolist() == [255, 0, 51]
+    assert picture(d).shape == (20, 30, 3)
+    assert np.abs(picture(d).astype(int) - [255, 0, 51]).max() < 4  # JPEG
 
 
 def test_words_can_be_read():

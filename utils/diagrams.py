@@ -225,9 +225,10 @@ def _ends(a: Shape, b: Shape) -> list[Point]:
     if max(a.x1 - b.x2, b.x1 - a.x2) > max(a.y1 - b.y2, b.y1 - a.y2):
         return [(y, x) for x, y in _ends(a._turned, b._turned)]
     start, end = (a.bottom, b.top) if a.center[1] < b.center[1] else (a.top, b.bottom)
-    narrow = min(a, b, key=lambda shape: shape.x2 - shape.x1).center[0]
-    if max(a.x1, b.x1) <= narrow <= min(a.x2, b.x2):
-        start, end = (narrow, start[1]), (narrow, end[1])
+    narrow, wide = sorted([a, b], key=lambda shape: shape.x2 - shape.x1)
+    x, edge = narrow.center[0], min(8, narrow.x2 - narrow.x1)  # px from a corner, if it is not a point
+    if wide.x1 + edge <= x <= wide.x2 - edge:
+        start, end = (x, start[1]), (x, end[1])
     return [_rim(a, start, end), _rim(b, end, start)]
 
 
@@ -256,11 +257,20 @@ def _bypass(a: Shape, b: Shape, others: Iterable[Shape], around: float) -> list[
     return [start, (x, start[1]), (x, end[1]), end]
 
 
-def _longest(points: Sequence[Point]) -> tuple[Point, Point, Point]:
-    """The longest piece of a way: its ends and its middle."""
-    pieces = list(zip(points[:-1], points[1:], strict=True))
-    a, b = max(pieces, key=lambda piece: round(math.dist(*piece), 3))
-    return a, b, ((a[0] + b[0]) / 2, (a[1] + b[1]) / 2)
+def _pieces(points: Sequence[Point]) -> list[tuple[Point, Point]]:
+    return list(zip(points[:-1], points[1:], strict=True))
+
+
+def _far(piece: tuple[Point, Point]) -> float:
+    return round(math.dist(*piece), 3)
+
+
+def _longest(points: Sequence[Point]) -> tuple[Point, Point]:
+    return max(_pieces(points), key=_far)
+
+
+def _middle(a: Point, b: Point) -> Point:
+    return (a[0] + b[0]) / 2, (a[1] + b[1]) / 2
 
 
 class Diagram:
@@ -298,7 +308,7 @@ class Diagram:
             f'aria-label="{html.escape(self.alt)}" width="{width}" height="{height}" '
             f'viewBox="{x} {y} {width} {height}" style="background:#fff;max-width:100%;height:auto" '
             f'font-family="{FONT}" font-size="{SIZE}" text-anchor="middle" fill="{INK}" '
-            'stroke-linejoin="round" paint-order="stroke">'
+            'stroke-linejoin="round">'
         )
         return "\n".join([head, *self._elements, "</svg>"])
 
@@ -332,7 +342,8 @@ class Diagram:
         extra = f' fill="{color}"' if color != INK else ""
         extra += f' text-anchor="{anchor}"' if anchor != "middle" else ""
         extra += f' font-size="{_n(size)}"' if size != SIZE else ""
-        extra += ' stroke="#fff" stroke-width="4"' if halo else ""
+        if halo and len(runs) == 1:  # else the edge of one run would cut into another
+            extra += ' stroke="#fff" stroke-width="4" paint-order="stroke"'
         width = _length(words, size)
         x1 = x - {"start": 0, "middle": 0.5, "end": 1}[anchor] * width
         room = Shape(x1, y - 0.65 * size, x1 + width, y + 0.65 * size)
@@ -421,7 +432,10 @@ class Diagram:
             max(s.y2 + s.under for s in shapes) + pad,
         )
         self._rect(room, colors.line, extra=' rx="8" stroke-dasharray="5 4"')
-        self._write(title, (room.x1 + 12, room.y1), colors.word, anchor="start", halo=True)
+        if title:
+            gap = Shape(room.x1 + 8, room.y1 - 2, room.x1 + 18 + _length(title), room.y1 + 2)
+            self._rect(gap, "", "#fff")
+            self._write(title, gap.center, colors.word)
         return room
 
     def mark(self, shape: Shape, role: str = "focus") -> Shape:
@@ -483,27 +497,27 @@ class Diagram:
     ) -> Shape:  # fmt: skip
         """A tensor of (channels, height, width) as a solid whose depth is the channels.
 
-        Its sides, where they are not given, grow with the logarithm: 512 channels fit beside 3.
+        Its sides, where they are not given, grow with the power 0.4: 512 channels fit beside 3.
         """
         if len(shape) != 3 or min(shape) < 1:
             raise ValueError(f"expected a shape (channels, height, width), got {tuple(shape)}")
-        colors, sides = _role(role), [math.log2(size) for size in shape]
-        width = width or max(14 + 9 * sides[2], _length(text) + 8)
-        height = height or 14 + 9 * sides[1]
-        depth = min(depth or 3 + 3.5 * sides[0], width, height)
+        colors, (deep, high, wide) = _role(role), (size**0.4 for size in shape)
+        width, height = width or max(15 * wide, _length(text) + 8), height or max(15 * high, LINE)
+        depth = min(depth or 5 * deep, width, height)
         room = self._place(width + depth, height + depth, under=LINE, **place)
         x1, y1, x2, y2 = room.x1, room.y1, room.x2, room.y2
         corner = (x1 + width, y1 + depth)
         outline = [(x1, corner[1]), (x1 + depth, y1), (x2, y1), (x2, y2 - depth), (corner[0], y2), (x1, y2)]
         edges = _path([(x1, corner[1]), corner, (x2, y1)]) + _path([corner, (corner[0], y2)])
-        data, paint = f"{_path(outline)}Z{edges}", f'fill="{colors.fill}" stroke="{colors.line}"'
-        self._add(f'<path d="{data}" {paint} stroke-width="1.5"/>', room)
+        paint = f'stroke="{colors.line}" stroke-width="1.5"'
+        self._add(f'<path d="{_path(outline)}Z" fill="{colors.fill}" {paint}/>', room)
+        self._add(f'<path d="{edges}" fill="none" {paint}/>', room)
         self._write(text, Shape(x1, corner[1], corner[0], y2).center)
         self._write(f"({', '.join(map(str, shape))})", (room.center[0], y2 + 12), SOFT)
         return room
 
     def photo(self, pixels: np.ndarray, width: float, **place: Unpack[Place]) -> Shape:
-        """A picture, stored no finer than it is shown; its ``part`` counts in ``pixels``.
+        """A picture, stored no finer than it is shown (as JPEG if larger); its ``part`` counts in ``pixels``.
 
         Args:
             pixels: (height, width) grey, high values dark as ink is; or RGB, (3, height, width) or
@@ -520,36 +534,38 @@ class Diagram:
         low, high = grey_range(array) if array.ndim == 2 else (0, 255 if array.dtype == np.uint8 else 1)
         share = np.clip((array.astype(float) - low) / (high - low), 0, 1)
         image = Image.fromarray(np.uint8(np.round(255 * (1 - share if array.ndim == 2 else share))))
+        kind = "jpeg" if columns > width else "png"
         if columns > width:
             image = image.resize((round(width), max(1, round(width * rows / columns))))
-        image.save(file := io.BytesIO(), "png", optimize=True)
+        image.save(file := io.BytesIO(), kind, optimize=True, quality=85)
         room = self._place(width, width * rows / columns, units=(columns, rows), **place)
         code = base64.b64encode(file.getvalue()).decode()
         crisp = ' style="image-rendering:pixelated"' if columns < width else ""
         size = f'width="{_n(width)}" height="{_n(room.y2 - room.y1)}"'
-        source = f'href="data:image/png;base64,{code}"{crisp}'
+        source = f'href="data:image/{kind};base64,{code}"{crisp}'
         self._add(f'<image x="{_n(room.x1)}" y="{_n(room.y1)}" {size} {source}/>', room)
         return room
 
     def middle(self, a: Shape | Point, b: Shape | Point) -> Point:
         """The middle of a straight arrow from ``a`` to ``b``, where something can branch off."""
-        return _longest(_ends(_shape(a), _shape(b)))[2]
+        return _middle(*_ends(_shape(a), _shape(b)))
 
     def arrow(
         self, a: Shape | Point, b: Shape | Point, label: str = "", role: str = "plain", *,
-        via: Sequence[Point] = (), around: float = 0, width: float = 1.5, head: bool = True,
-        dashed: bool = False,
+        via: Sequence[Point] = (), around: float = 0, shift: float = 0, width: float = 1.5,
+        head: bool = True, dashed: bool = False,
     ) -> Point:  # fmt: skip
         """An arrow between shapes or points, on the sides of the shapes that face one another.
 
         Args:
             a: where it begins.
             b: where it ends.
-            label: words beside its longest piece.
+            label: words beside it, on its longest level piece if they fit, else on its longest.
             role: its colour.
             via: points at which it bends.
             around: pass what stands between at this distance, with right angles: left or above if negative.
-            width: of the line.
+            shift: move it right or down, so that a second one has room.
+            width: of the line; beyond 3 px it lies beneath all shapes.
             head: whether it has a point.
             dashed: for a gradient, or for what may be absent.
 
@@ -563,17 +579,25 @@ class Diagram:
             points = [_ends(start, _shape(via[0]))[0], *via, _ends(_shape(via[-1]), end)[1]]
         else:
             points = _ends(start, end)
-        self._stroke(points, colors.line, width, head, ' stroke-dasharray="5 4"' if dashed else "")
-        (x1, y1), (x2, y2), middle = _longest(points)
+        level = abs(points[-1][0] - points[0][0]) > abs(points[-1][1] - points[0][1])
+        points = [(x, y + shift) if level else (x + shift, y) for x, y in points]
+        shaft = self._stroke(points, colors.line, width, head, ' stroke-dasharray="5 4"' if dashed else "")
         if label:
-            distance = math.dist((x1, y1), (x2, y2)) or 1
-            across, up = (y2 - y1) / distance, (x1 - x2) / distance
-            if (round(up, 3), -across) > (0, 0):  # above it, or right of it where it is upright
-                across, up = -across, -up
-            anchor = "start" if across > 0.4 else "end" if across < -0.4 else "middle"
-            at = (middle[0] + 6 * across, middle[1] + 11 * up)
-            self._write(label, at, colors.word, anchor=anchor, halo=True)
-        return middle
+            self._beside(shaft, label, around or shift, colors.word)
+        return _middle(*_longest(points))
+
+    def _beside(self, points: Sequence[Point], label: str, side: float, color: str) -> None:
+        """Words beside a way: left or above if ``side`` is negative, right or below if it is positive."""
+        level = [piece for piece in _pieces(points) if abs(piece[0][0] - piece[1][0]) > _length(label)]
+        level = [piece for piece in level if abs(piece[0][1] - piece[1][1]) < 1]
+        (x1, y1), (x2, y2) = piece = max(level, key=_far) if level else _longest(points)
+        towards = (-1, -1.1) if side < 0 else (1.1, 1) if side > 0 else (0.1, -1)
+        x, y = (y2 - y1) / max(_far(piece), 1e-9), (x1 - x2) / max(_far(piece), 1e-9)
+        if x * towards[0] + y * towards[1] < 0:
+            x, y = -x, -y
+        anchor = "start" if x > 0.4 else "end" if x < -0.4 else "middle"
+        middle = _middle(*piece)
+        self._write(label, (middle[0] + 6 * x, middle[1] + 12 * y), color, anchor=anchor, halo=True)
 
     def line(
         self, a: Shape | Point, b: Shape | Point, role: str = "plain", dashed: bool = False, *,
@@ -582,20 +606,25 @@ class Diagram:
         """An arrow without its point."""
         return self.arrow(a, b, role=role, width=width, head=False, dashed=dashed)
 
-    def _stroke(self, points: Sequence[Point], color: str, width: float, head: bool, dash: str) -> None:
-        """Straight pieces, and a triangle at their end."""
+    def _stroke(
+        self, points: Sequence[Point], color: str, width: float, head: bool, dash: str
+    ) -> list[Point]:
+        """Straight pieces, and a triangle at their end; gives the pieces without it."""
         (x1, y1), (x2, y2) = points[-2:]
         long, half = (6 + 2 * width, 2.5 + width) if head else (0, 0)
         share = long / max(math.dist((x1, y1), (x2, y2)), long, 1e-9)
         neck = (x2 - share * (x2 - x1), y2 - share * (y2 - y1))
         xs, ys = zip(*points, strict=True)
-        room, data = Shape(min(xs), min(ys), max(xs), max(ys)), _path([*points[:-1], neck])
+        room, shaft = Shape(min(xs), min(ys), max(xs), max(ys)), [*points[:-1], neck]
         paint = f'fill="none" stroke="{color}" stroke-width="{_n(width)}"{dash}'
-        self._add(f'<path d="{data}" {paint}/>', room, width)
+        self._add(f'<path d="{_path(shaft)}" {paint}/>', room, width)
+        if width > 3:
+            self._elements.insert(0, self._elements.pop().replace("/>", ' stroke-linecap="round"/>'))
         if head:
             dx, dy = (x2 - neck[0]) * half / long, (y2 - neck[1]) * half / long
             wings = [(neck[0] - dy, neck[1] + dx), (neck[0] + dy, neck[1] - dx)]
             self._add(f'<path d="{_path([(x2, y2), *wings])}Z" fill="{color}"/>', room, half)
+        return shaft
 
     def row(
         self, *items: str | tuple[str, ...] | Shape, gap: float = 24, arrows: bool = True,
@@ -605,12 +634,12 @@ class Diagram:
 
         Args:
             items: a sign such as "+" is a circle, other words are a box, and a tuple (text, shape, role) is a
-                box with its shape and role. The first may be a shape that is there; it needs no place.
+                box with its shape and role. A shape that is there already stays where it is.
             gap: between two neighbours.
             arrows: whether to draw them.
             towards: right, left, up or down.
             width: of the boxes, else each is as wide as its words.
-            place: of the first, as for every shape.
+            place: of the first, if it is new.
 
         Returns:
             The shapes, one for each item.
