@@ -595,9 +595,13 @@ class Diagram:
         x, y = (y2 - y1) / max(_far(piece), 1e-9), (x1 - x2) / max(_far(piece), 1e-9)
         if x * towards[0] + y * towards[1] < 0:
             x, y = -x, -y
-        anchor = "start" if x > 0.4 else "end" if x < -0.4 else "middle"
-        middle = _middle(*piece)
-        self._write(label, (middle[0] + 6 * x, middle[1] + 12 * y), color, anchor=anchor, halo=True)
+        (middle_x, middle_y), half = _middle(*piece), _length(label) / 2
+        if abs(x) > 0.95:
+            at, anchor = (middle_x + 6 * x, middle_y), "start" if x > 0 else "end"
+        else:  # as far from the middle of the piece as keeps their corners off it
+            far = abs(x) * half + abs(y) * SIZE / 2 + 5
+            at, anchor = (middle_x + far * x, middle_y + far * y), "middle"
+        self._write(label, at, color, anchor=anchor, halo=True)
 
     def line(
         self, a: Shape | Point, b: Shape | Point, role: str = "plain", dashed: bool = False, *,
