@@ -181,10 +181,28 @@ def test_words_fit_where_they_stand(browser):
     assert outside == []
 
 
+def test_on_the_page_it_fits_a_phone_and_is_dark_in_the_dark(browser):
+    plain = Diagram(ALT)
+    plain.box("x", width=440, at=(0, 0))
+    style = (ROOT / "book" / "static" / "style.css").read_text(encoding="utf8")
+    page = browser.new_page(viewport={"width": PHONE, "height": 600})
+    body = f'<div class="bd-content"><div class="cell_output">{plain.svg()}{everything().svg()}</div></div>'
+    page.set_content(f'<html data-theme="light"><style>{style}</style><body style="margin:0">{body}')
+    look = """() => [...document.querySelectorAll("svg.diagram")].map(e =>
+        [e.getBoundingClientRect().width, getComputedStyle(e).filter.includes("invert")])"""
+    (wide, light), (_, light_photo) = page.evaluate(look)
+    page.evaluate("() => { document.documentElement.dataset.theme = 'dark'; }")
+    (_, dark), (_, dark_photo) = page.evaluate(look)
+    page.close()
+    assert wide == PHONE and (light, light_photo) == (False, False)
+    assert (dark, dark_photo) == (True, False)  # a photograph keeps its colours
+
+
 def test_numbers_in_cells_are_typeset():
     d = Diagram(ALT)
-    d.grid([[1.0, -0.5, 1 / 3], [-math.inf, 7, None], ["-1", True, -0.001]], at=(0, 0))
-    assert words(d) == ["1", "−0.5", "0.33", "−∞", "7", "−1", "True", "0"]
+    d.grid([[1.0, -0.5, 1 / 3], [-math.inf, 7, None], ["-1", np.float32(0.1), -0.001]], at=(0, 0))
+    d.grid([[torch.tensor(2.5), torch.tensor(-3)]], at=(0, 100))
+    assert words(d) == ["1", "−0.5", "0.33", "−∞", "7", "−1", "0.1", "0", "2.5", "−3"]
 
 
 @pytest.mark.parametrize("kind", [np.array, torch.tensor, list])

@@ -185,6 +185,7 @@ def _length(words: str, size: float = SIZE) -> float:
 
 def _value(value: object) -> str:
     """The words of a cell: numbers to two decimals, nothing for None."""
+    value = value.item() if hasattr(value, "item") else value
     if isinstance(value, float):
         value = f"{round(value, 2) + 0.0:g}" if math.isfinite(value) else f"{value}".replace("inf", "∞")
     return "" if value is None else _minus(str(value))
@@ -257,16 +258,11 @@ def _bypass(a: Shape, b: Shape, others: Iterable[Shape], around: float) -> list[
     return [start, (x, start[1]), (x, end[1]), end]
 
 
-def _pieces(points: Sequence[Point]) -> list[tuple[Point, Point]]:
-    return list(zip(points[:-1], points[1:], strict=True))
-
-
-def _far(piece: tuple[Point, Point]) -> float:
-    return round(math.dist(*piece), 3)
-
-
-def _longest(points: Sequence[Point]) -> tuple[Point, Point]:
-    return max(_pieces(points), key=_far)
+def _longest(points: Sequence[Point], room: float = math.inf) -> tuple[Point, Point]:
+    """The longest piece of a way, or its longest level one if that is longer than ``room``."""
+    pieces = list(zip(points[:-1], points[1:], strict=True))
+    level = [(a, b) for a, b in pieces if abs(a[1] - b[1]) < 1 and math.dist(a, b) > room]
+    return max(level or pieces, key=lambda piece: round(math.dist(*piece), 3))
 
 
 def _middle(a: Point, b: Point) -> Point:
@@ -304,7 +300,7 @@ class Diagram:
             raise ValueError(f"the alt text says {', '.join(missing)}, which does not stand in the drawing")
         (x, width), (y, height) = _span(self._xs), _span(self._ys)
         head = (
-            f'<svg class="diagram" xmlns="http://www.w3.org/2000/svg" role="group" '
+            '<svg class="diagram" xmlns="http://www.w3.org/2000/svg" role="group" '
             f'aria-label="{html.escape(self.alt)}" width="{width}" height="{height}" '
             f'viewBox="{x} {y} {width} {height}" style="background:#fff;max-width:100%;height:auto" '
             f'font-family="{FONT}" font-size="{SIZE}" text-anchor="middle" fill="{INK}" '
@@ -588,14 +584,14 @@ class Diagram:
 
     def _beside(self, points: Sequence[Point], label: str, side: float, color: str) -> None:
         """Words beside a way: left or above if ``side`` is negative, right or below if it is positive."""
-        level = [piece for piece in _pieces(points) if abs(piece[0][0] - piece[1][0]) > _length(label)]
-        level = [piece for piece in level if abs(piece[0][1] - piece[1][1]) < 1]
-        (x1, y1), (x2, y2) = piece = max(level, key=_far) if level else _longest(points)
+        half = _length(label) / 2
+        (x1, y1), (x2, y2) = _longest(points, 2 * half)
+        distance = math.dist((x1, y1), (x2, y2)) or 1
+        x, y = (y2 - y1) / distance, (x1 - x2) / distance
         towards = (-1, -1.1) if side < 0 else (1.1, 1) if side > 0 else (0.1, -1)
-        x, y = (y2 - y1) / max(_far(piece), 1e-9), (x1 - x2) / max(_far(piece), 1e-9)
         if x * towards[0] + y * towards[1] < 0:
             x, y = -x, -y
-        (middle_x, middle_y), half = _middle(*piece), _length(label) / 2
+        middle_x, middle_y = _middle((x1, y1), (x2, y2))
         if abs(x) > 0.95:
             at, anchor = (middle_x + 6 * x, middle_y), "start" if x > 0 else "end"
         else:  # as far from the middle of the piece as keeps their corners off it
