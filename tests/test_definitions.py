@@ -28,6 +28,7 @@ HOMES = {
     "Encoder": "sequences/sequence-to-sequence",
     "Decoder": "sequences/sequence-to-sequence",
     "RecurrentTranslator": "sequences/sequence-to-sequence",
+    "AttentionTranslator": "attention/attention-seq2seq",  # not yet written
     "masked_softmax": "attention/attention",
     "scaled_dot_product_attention": "attention/attention",
     "AdditiveAttention": "attention/attention",
@@ -38,6 +39,8 @@ HOMES = {
     "EncoderLayer": "attention/transformer",
     "DecoderLayer": "attention/transformer",
     "extend": "attention/transformer",
+    "PositionalEmbedding": "attention/transformer",
+    "Transformer": "attention/transformer",
     "TransformerTranslator": "attention/transformer",
     "TransformerLanguageModel": "attention/transformer",
     "BertEncoder": "attention/bert-pretraining",
