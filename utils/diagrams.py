@@ -311,6 +311,9 @@ class Diagram:
     def _repr_html_(self) -> str:
         return self.svg()
 
+    def __repr__(self) -> str:
+        return f"Schematic: {self.alt}"
+
     def _add(self, element: str, room: Shape, edge: float = 1) -> None:
         """Draw an element that takes ``room`` and ``edge`` px around it."""
         self._xs += [room.x1 - edge, room.x2 + edge]
