@@ -2,12 +2,15 @@
 
 from collections import Counter
 from fractions import Fraction
+from pathlib import Path
 
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from test_definitions import chapter_source, definitions, differences
 
+from utils import ngrams
 from utils.ngrams import (
     Counts,
     KneserNey,
@@ -61,11 +64,11 @@ def test_a_table_takes_any_shape_and_any_kind_of_whole_number():
 
 
 def test_numbers_that_would_not_be_one_to_one_are_refused():
-    assert numbers_of(torch.tensor([[1, 2, 3], [0, 0, 9]]), 10).tolist() == [123, 9]
-    assert numbers_of(torch.tensor([2**21 - 1] * 3), 2**21) == 2**63 - 1  # the largest that fits
-    for grams, tokens in (([1, 3], 3), ([-1, 0], 3), ([0, 0, 0], 2**21 + 1)):
+    assert numbers_of(torch.tensor([[1, 2, 3, 0], [0, 0, 9, 1]]), 3, 10).tolist() == [[123, 230], [9, 91]]
+    assert numbers_of(torch.tensor([2**21 - 1] * 3), 3, 2**21).tolist() == [2**63 - 1]  # it fits
+    for ids, tokens in (([1, 3], 3), ([-1, 0], 3), ([0, 0], 2**32)):
         with pytest.raises(ValueError, match="expected ids below"):
-            numbers_of(torch.tensor(grams), tokens)
+            numbers_of(torch.tensor(ids), 2, tokens)
     with pytest.raises(RuntimeError, match="maximum size"):
         count_orders(torch.tensor([0, 1]), 3, 2)  # a text shorter than the order
 
@@ -165,3 +168,13 @@ def test_empty_texts_and_order_one():
     assert model.log_prob(ids[:0]).shape == (0,) and model.stored == 2
     assert torch.equal(model.distribution(ids), model.distribution(ids[:0]))
     assert isinstance(model.tables[0], Counts)
+
+
+# One definition
+
+
+def test_the_chapter_shows_the_code_of_utils():
+    module = Path(ngrams.__file__).read_text(encoding="utf-8")
+    source = chapter_source("sequences/text-and-language-models")
+    assert definitions(module).keys() <= definitions(source).keys()
+    assert differences(source, module) == []

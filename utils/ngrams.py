@@ -4,22 +4,24 @@ import torch
 from torch import Tensor
 
 
-def numbers_of(grams: Tensor, tokens: int) -> Tensor:
-    """Each n-gram as one whole number: its ids are the digits, in base ``tokens``.
+def numbers_of(ids: Tensor, order: int, tokens: int) -> Tensor:
+    """Each n-gram of a text as one whole number: its ids are the digits, in base ``tokens``.
 
     Args:
-        grams: (..., n) int64 ids, n >= 0.
+        ids: (..., length) whole numbers.
+        order: n, at least 1.
         tokens: how many kinds there are.
 
     Returns:
-        (...) int64.
+        (..., length - order + 1) int64.
 
     Raises:
         ValueError: if an id is not in [0, tokens), or the numbers would not fit into 63 bits.
+        RuntimeError: if the text is shorter than an n-gram.
     """
-    order = grams.shape[-1]
-    if tokens**order > 2**63 or ((grams < 0) | (grams >= tokens)).any():
+    if tokens**order > 2**63 or ((ids < 0) | (ids >= tokens)).any():
         raise ValueError(f"expected ids below {tokens} and {tokens} ** {order} below 2 ** 63")
+    grams = ids.unfold(-1, order, 1)  # (..., length - order + 1, order)
     codes = torch.zeros(grams.shape[:-1], dtype=torch.int64)
     for j in range(order):
         codes = codes * tokens + grams[..., j]
@@ -44,9 +46,10 @@ class Counts:
         """
         self.tokens = tokens
         self.codes, self.counts = torch.unique(codes, return_counts=True)
-        self.contexts, context = torch.unique_consecutive(self.codes // tokens, return_inverse=True)
-        self.totals = context.bincount(self.counts)  # (contexts,) c(h)
-        classes = 3 * context + self.counts.clamp(max=3) - 1
+        context_codes = self.codes // tokens
+        self.contexts, which = torch.unique_consecutive(context_codes, return_inverse=True)
+        self.totals = which.bincount(self.counts)  # (contexts,) c(h)
+        classes = 3 * which + self.counts.clamp(max=3) - 1
         self.followers = classes.bincount(minlength=3 * len(self.contexts)).view(-1, 3)
 
     def look_up(self, grams: Tensor) -> tuple[Tensor, Tensor, Tensor]:
@@ -59,10 +62,11 @@ class Counts:
             c(h, x), int64 of shape (...); c(h), the sum over all tokens, float64 of shape (...); and how many
             kinds of tokens follow h once, twice, three times or more, int64 of shape (..., 3).
         """
-        codes = numbers_of(grams, self.tokens)
+        codes = numbers_of(grams, grams.shape[-1], self.tokens)[..., 0]
         i, seen = find(self.codes, codes)
         j, known = find(self.contexts, codes // self.tokens)
-        return self.counts[i] * seen, self.totals[j] * known, self.followers[j] * known[..., None]
+        followers = self.followers[j] * known[..., None]
+        return self.counts[i] * seen, self.totals[j] * known, followers
 
 
 def find(rising: Tensor, wanted: Tensor) -> tuple[Tensor, Tensor]:
@@ -73,7 +77,7 @@ def find(rising: Tensor, wanted: Tensor) -> tuple[Tensor, Tensor]:
 
 def count_ngrams(ids: Tensor, order: int, tokens: int) -> Counts:
     """The n-grams of one order in a text (n,), or in windows (..., n) each of which stands alone."""
-    return Counts(numbers_of(ids.unfold(-1, order, 1), tokens), tokens)
+    return Counts(numbers_of(ids, order, tokens), tokens)
 
 
 def count_orders(ids: Tensor, order: int, tokens: int) -> list[Counts]:
