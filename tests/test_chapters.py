@@ -389,7 +389,6 @@ OLD_SHAPE = {
     "sequences/sequence-to-sequence",
     "attention/attention",
     "attention/self-attention",
-    "attention/transformer",
     "attention/bert-pretraining",
     "attention/bert-fine-tuning",
 }
