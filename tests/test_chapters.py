@@ -384,7 +384,6 @@ OLD_SHAPE = {
     "convnets/first-cnn",
     "convnets/resnet",
     "sequences/text-and-language-models",
-    "sequences/recurrent-networks",
     "sequences/gated-networks",
     "sequences/sequence-to-sequence",
     "attention/attention",
