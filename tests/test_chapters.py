@@ -380,7 +380,6 @@ OLD_SHAPE = {
     "foundations/softmax-classification",
     "training/multilayer-perceptron",
     "training/optimizers",
-    "convnets/convolution",
     "convnets/first-cnn",
     "convnets/resnet",
     "sequences/text-and-language-models",
