@@ -6,7 +6,7 @@ QUIET_RUN := OMP_NUM_THREADS=1 TQDM_DISABLE=1 $(PYTHON_RUN)
 PORT ?= 8000
 TESTS ?= chapters tests
 
-.PHONY: help setup book test execute full shake lab serve bench address lock clean
+.PHONY: help setup book test execute full shake numbers lab serve bench address lock clean
 .DEFAULT_GOAL := help
 
 help: ## list these commands
@@ -31,6 +31,9 @@ full: setup ## run notebooks at full size into _build/full, and record that; CHA
 
 shake: setup ## run notebooks under other arithmetic, or with SHIFTS="1000 2000" under other seeds; CHAPTER=... for one
 	@TQDM_DISABLE=1 $(PYTHON_RUN) scripts/shake.py $(CHAPTER) $(if $(SHIFTS),--shifts $(SHIFTS))
+
+numbers: setup ## list numbers in the text that no output bears any more; CHAPTER=... for one
+	@$(PYTHON_RUN) scripts/prose_numbers.py $(CHAPTER)
 
 lab: setup ## open the chapters in JupyterLab
 	@.venv/bin/jupyter lab chapters

@@ -25,6 +25,7 @@ if COURSE and not Path(root).exists():
         && "{sys.executable}" course.part/utils/colab.py {REVISION}
 assert Path(root).exists(), "utils/ is not here: open this notebook inside the whole course."
 sys.path.insert(0, str(Path(root).resolve()))"""
+LAST_LINE = SETUP_CELL.splitlines()[-1]
 URL = re.compile(r"(https|file)://[\w.:/~%+-]+")  # nothing that a shell would read as more than a word
 REVISION = re.compile(r"\w[\w./-]*")
 
@@ -36,6 +37,11 @@ def setup_cell(url: str, revision: str) -> str:
         f'{STAMP}"{url}", "{revision}"  # written by `make address`' if line.startswith(STAMP) else line
         for line in lines
     )
+
+
+def after_setup(source: str) -> str:
+    """What a chapter's first code cell holds behind the setup: its imports, so that both fold as one."""
+    return source.partition(LAST_LINE)[2].strip("\n")
 
 
 def read_address(root: Path = ROOT) -> tuple[str, str]:
@@ -81,7 +87,7 @@ def write_address(url: str, revision: str, root: Path = ROOT) -> None:
 
 
 def stamp(path: Path, url: str, revision: str) -> bool:
-    """Put the setup cell in place of a notebook's older one; outputs stay. Returns whether it changed.
+    """Put the setup in place of a notebook's older one; imports and outputs stay. Returns whether it changed.
 
     The cell prints nothing, so outputs that belonged to the code still do: a fresh digest is kept fresh.
 
@@ -92,7 +98,8 @@ def stamp(path: Path, url: str, revision: str) -> bool:
     cells = code_cells(notebook)
     if not cells or not cells[0].source.startswith("# Find the course's helpers"):
         raise ValueError(f"{path} does not begin with the setup cell: scripts/address.py --show prints it")
-    new = setup_cell(url, revision)
+    new, imports = setup_cell(url, revision), after_setup(cells[0].source)
+    new += f"\n\n{imports}" if imports else ""
     if cells[0].source == new:
         return False
     stale = is_stale(notebook)

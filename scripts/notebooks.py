@@ -20,7 +20,7 @@ METADATA = {
     "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
     "language_info": {"name": "python"},
 }
-CELL_METADATA = {"tags", "mystnb"}
+CELL_METADATA = {"tags", "mystnb", "jupyter"}  # the last folds a cell in JupyterLab
 MEMORY_ADDRESS = re.compile(r" at 0x[0-9a-f]{6,}")
 WARNING = re.compile(r"\b\w*Warning: |warnings\.warn\(")
 MACHINE_PATH = re.compile(

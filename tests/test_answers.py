@@ -16,6 +16,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT / "scripts"))
+from address import after_setup  # noqa: E402
 from notebooks import chapter_name, code_cells, read, toc_notebooks  # noqa: E402
 
 FOLDER = Path(__file__).parent / "wrong_answers"
@@ -45,7 +46,8 @@ def names(statement: ast.stmt) -> tuple[set[str], set[str]]:
 @cache
 def statements(chapter: str) -> list[tuple[ast.stmt, set[str], set[str]]]:
     """Every statement of a chapter's cells, in order, with the names it gives and needs."""
-    sources = [cell.source for cell in code_cells(read(CHAPTERS[chapter]))[1:]]
+    first, *others = [cell.source for cell in code_cells(read(CHAPTERS[chapter]))]
+    sources = [after_setup(first), *others]
     return [(node, *names(node)) for source in sources for node in ast.parse(source).body]
 
 

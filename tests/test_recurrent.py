@@ -10,7 +10,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from utils.generation import generate, greedy_decode
-from utils.layers.recurrent import RecurrentLanguageModel, RecurrentTranslator
+from utils.layers.recurrent import AttentionTranslator, RecurrentLanguageModel, RecurrentTranslator
 
 KINDS = (nn.RNN, nn.GRU, nn.LSTM)
 sizes = st.integers(1, 6)
@@ -197,3 +197,38 @@ def test_greedy_decoding_puts_the_mode_back():
         model.train(training)
         greedy_decode(model, padded([3], 0), BOS, EOS, 4)
         assert model.training is training
+
+
+def looking_back(seed: int) -> AttentionTranslator:
+    torch.manual_seed(seed)
+    return AttentionTranslator(TOKENS, TOKENS, 3, 4, PAD).double()
+
+
+@quick
+@given(lengths, st.integers(1, 5), st.integers(0, 3), seeds)
+def test_a_decoder_that_looks_back_reads_true_words_alone_and_as_torch_does(rows, steps, extra, seed):
+    model, source = looking_back(seed), padded(rows, seed, extra)
+    ids = torch.randint(2, TOKENS, (len(rows), steps))
+    logits, state = model.step(ids, model.start(source))
+    assert logits.shape == (len(rows), steps, TOKENS)
+    assert not state["weights"].masked_select((source == PAD)[:, None].expand_as(state["weights"])).any()
+    for i, n in enumerate(rows):  # each row alone, without packing, masks and our own attention
+        memory, hidden = model.encoder.rnn(model.encoder.embedding(source[i : i + 1, :n]))
+        outputs = model.rnn(model.embedding(ids[i : i + 1]), hidden)[0]
+        read = F.scaled_dot_product_attention(outputs, memory, memory)
+        expected = model.output(torch.tanh(model.mix(torch.cat((outputs, read), dim=2))))
+        torch.testing.assert_close(logits[i : i + 1], expected)
+
+
+@quick
+@given(lengths, st.integers(2, 6), seeds)
+def test_a_decoder_that_looks_back_writes_step_by_step_what_it_writes_at_once(rows, steps, seed):
+    model, source = looking_back(seed), padded(rows, seed)
+    ids = torch.randint(2, TOKENS, (len(rows), steps))
+    whole, state, parts = model(source, ids), model.start(source), []
+    for token in ids.split(1, dim=1):
+        logits, state = model.step(token, state)
+        parts.append(logits)
+    torch.testing.assert_close(torch.cat(parts, dim=1), whole)
+    written = greedy_decode(model, source, BOS, EOS, 5)
+    assert len(written) == len(rows) and all(len(row) <= 5 for row in written)

@@ -432,6 +432,15 @@ def test_a_carried_state_is_that_of_the_batch_before_and_its_gradient_is_cut(kin
         assert not any(part.requires_grad for part in parts(state))
 
 
+def test_beta2_is_that_of_adamw(monkeypatch: pytest.MonkeyPatch):
+    seen, adamw = [], torch.optim.AdamW
+    monkeypatch.setattr(torch.optim, "AdamW", lambda *a, **k: seen.append(k["betas"][1]) or adamw(*a, **k))
+    model, batches = RecurrentLanguageModel(nn.RNN, 5, 4, 8), window_batches(torch.arange(999) % 5, 3, 0)
+    train_language_model(model, batches, 0.01)
+    train_language_model(model, batches, 0.01, beta2=0.99)
+    assert seen == [0.999, 0.99]
+
+
 def test_training_stops_at_a_loss_that_is_no_number_and_does_nothing_without_batches():
     model, batches = RecurrentLanguageModel(nn.RNN, 5, 4, 8), window_batches(torch.arange(999) % 5, 3, 0)
     assert train_language_model(model, batches[:0], 0.01) == []

@@ -7,10 +7,12 @@ from hypothesis import strategies as st
 from torch import nn
 from torch.nn import functional as F
 
-from utils.layers.attention import causal_mask
+from utils.layers.attention import causal_mask, sinusoidal_positions
 from utils.layers.transformer import (
     DecoderLayer,
     EncoderLayer,
+    PositionalEmbedding,
+    Transformer,
     TransformerLanguageModel,
     TransformerTranslator,
     extend,
@@ -142,6 +144,34 @@ def test_dropout_is_for_training_alone():
     for layer, inputs in ((encoder, (x,)), (decoder, (x, memory))):
         assert not torch.equal(layer(*inputs), layer(*inputs))
         assert torch.equal(layer.eval()(*inputs), layer(*inputs))
+
+
+@pytest.mark.filterwarnings("ignore:enable_nested_tensor")
+@quick
+@given(few, few, few, st.integers(1, 3), st.booleans(), seeds)
+def test_a_transformer_is_torchs_stacks(batch, sources, steps, layers, first, seed):
+    torch.manual_seed(seed)
+    model = scrambled(Transformer(9, 8, 12, 3, 10, PAD, layers, norm_first=first))
+    theirs = nn.Transformer(12, 3, layers, layers, 10, 0.0, batch_first=True, norm_first=first).double()
+    for ours, stack in ((model.encoder, theirs.encoder), (model.decoder, theirs.decoder)):
+        stack.layers.load_state_dict(ours.state_dict())
+    theirs.encoder.norm.load_state_dict(model.encoder_norm.state_dict())
+    theirs.decoder.norm.load_state_dict(model.decoder_norm.state_dict())
+    empty = padding(batch, sources)
+    source = torch.randint(2, 9, (batch, sources)).masked_fill(empty, PAD)
+    ids = torch.randint(2, 8, (batch, steps))
+    later = ~causal_mask(steps)
+    x, y = model.source_embedding(source), model.target_embedding(ids)
+    masks = {"src_key_padding_mask": empty, "memory_key_padding_mask": empty, "tgt_mask": later}
+    torch.testing.assert_close(model(source, ids), model.output(theirs(x, y, **masks)))
+
+
+def test_an_embedding_with_positions_goes_on_where_the_past_ends():
+    torch.manual_seed(0)
+    embedding, ids = PositionalEmbedding(9, 6), torch.randint(9, (2, 7))
+    whole = embedding(ids)
+    torch.testing.assert_close(whole - sinusoidal_positions(7, 6), embedding.table(ids) * 6**0.5)
+    assert torch.equal(embedding(ids[:, 3:], past=3), whole[:, 3:])
 
 
 def test_a_cache_grows_by_what_is_new():

@@ -49,7 +49,7 @@ def use_style() -> None:
         pass
 
 
-def _grey_range(picture: np.ndarray) -> tuple[float, float]:
+def grey_range(picture: np.ndarray) -> tuple[float, float]:
     """The values shown as paper and as ink."""
     if picture.dtype == np.uint8:
         return 0, 255
@@ -90,7 +90,7 @@ def image_grid(
     for i, axis in enumerate(np.atleast_1d(axes).flat):
         axis.axis("off")
         if i < len(array):
-            low, high = _grey_range(array[i])
+            low, high = grey_range(array[i])
             picture = array[i].transpose(1, 2, 0) if array.ndim == 4 else array[i]
             axis.imshow(picture, cmap="gray_r", vmin=low, vmax=high)
             if titles is not None:

@@ -1,6 +1,10 @@
-"""The Transformer: encoder and decoder layers with torch's names, a translator and a language model."""
+"""The Transformer: encoder and decoder layers with torch's names, a translator and a language model.
+
+The chapter on the Transformer derives all of it; its code and this one are the same.
+"""
 
 import math
+from functools import partial
 
 import torch
 from torch import Tensor, nn
@@ -42,7 +46,8 @@ class EncoderLayer(nn.Module):
         """
         super().__init__()
         self.self_attn = MultiHeadAttention(width, heads, dropout)
-        self.linear1, self.linear2 = nn.Linear(width, hidden_size), nn.Linear(hidden_size, width)
+        self.linear1 = nn.Linear(width, hidden_size)
+        self.linear2 = nn.Linear(hidden_size, width)
         self.norm1, self.norm2 = nn.LayerNorm(width, eps), nn.LayerNorm(width, eps)
         self.dropout, self.activation = nn.Dropout(dropout), activation or nn.ReLU()
         self.norm_first = norm_first
@@ -84,13 +89,14 @@ class DecoderLayer(nn.Module):
         super().__init__()
         self.self_attn = MultiHeadAttention(width, heads, dropout)
         self.multihead_attn = MultiHeadAttention(width, heads, dropout)
-        self.linear1, self.linear2 = nn.Linear(width, hidden_size), nn.Linear(hidden_size, width)
+        self.linear1 = nn.Linear(width, hidden_size)
+        self.linear2 = nn.Linear(hidden_size, width)
         self.norm1, self.norm2, self.norm3 = (nn.LayerNorm(width) for _ in range(3))
         self.dropout, self.norm_first = nn.Dropout(dropout), norm_first
 
     def feed_forward(self, x: Tensor) -> Tensor:
         """The same network on each position: (batch, steps, width) -> (batch, steps, width)."""
-        return self.dropout(self.linear2(self.dropout(F.relu(self.linear1(x)))))
+        return self.dropout(self.linear2(self.dropout(torch.relu(self.linear1(x)))))
 
     def step(
         self, x: Tensor, memory: Cache, mask: Tensor | None, cache: Cache | None = None
@@ -98,16 +104,16 @@ class DecoderLayer(nn.Module):
         """Steps that follow those in the cache. ``memory``: keys and values of the encoder's output, from
         ``multihead_attn.keys_and_values``; ``mask``: of its keys -> output, both attentions' weights, cache.
         """
-        first = self.norm_first
-        y = self.norm1(x) if first else x
+        y, first = self.norm1(x) if self.norm_first else x, self.norm_first
         cache = extend(cache, self.self_attn.keys_and_values(y))
         causal = causal_mask(x.shape[1], cache[0].shape[2], x.device)
         y, own = self.self_attn.attend(y, *cache, causal)
         x = x + self.dropout(y) if first else self.norm1(x + self.dropout(y))
-        y, cross = self.multihead_attn.attend(self.norm2(x) if first else x, *memory, mask)
+        y, across = self.multihead_attn.attend(self.norm2(x) if first else x, *memory, mask)
         x = x + self.dropout(y) if first else self.norm2(x + self.dropout(y))
-        x = x + self.feed_forward(self.norm3(x)) if first else self.norm3(x + self.feed_forward(x))
-        return x, (own, cross), cache
+        y = self.feed_forward(self.norm3(x) if first else x)
+        x = x + y if first else self.norm3(x + y)
+        return x, (own, across), cache
 
     def forward(self, x: Tensor, memory: Tensor, mask: Tensor | None = None) -> Tensor:
         """x (batch, steps, width), memory (batch, source steps, width), mask of the memory's keys
@@ -118,11 +124,31 @@ class DecoderLayer(nn.Module):
 
 def extend(cache: Cache | None, new: Cache) -> Cache:
     """The new steps' keys and values behind those of the cache."""
-    return new if cache is None else tuple(torch.cat(pair, dim=2) for pair in zip(cache, new, strict=True))
+    if cache is None:
+        return new
+    return torch.cat([cache[0], new[0]], dim=2), torch.cat([cache[1], new[1]], dim=2)
 
 
-class TransformerTranslator(nn.Module):
-    """Encoder and decoder with sinusoidal positions; ``start`` and ``step`` as in `RecurrentTranslator`.
+class PositionalEmbedding(nn.Module):
+    """A table of vectors, times the root of their width, plus sinusoidal positions.
+
+    Source: Vaswani et al., "Attention Is All You Need", NeurIPS 2017, sections 3.4 and 3.5.
+    """
+
+    def __init__(self, tokens: int, width: int):
+        """Size of the vocabulary and of each token's vector."""
+        super().__init__()
+        self.table, self.width = nn.Embedding(tokens, width), width
+        nn.init.normal_(self.table.weight, std=width**-0.5)
+
+    def forward(self, ids: Tensor, past: int = 0) -> Tensor:
+        """ids (batch, steps) that follow ``past`` others -> (batch, steps, width)."""
+        positions = sinusoidal_positions(past + ids.shape[1], self.width, ids.device)
+        return self.table(ids) * math.sqrt(self.width) + positions[past:]
+
+
+class Transformer(nn.Module):
+    """An encoder that reads the source, and a decoder that reads it and the target so far.
 
     Source: Vaswani et al., "Attention Is All You Need", NeurIPS 2017.
     """
@@ -135,39 +161,41 @@ class TransformerTranslator(nn.Module):
         heads: int,
         hidden_size: int,
         pad: int,
-        layers: int = 2,
-        dropout: float = 0.0,
-        *,
-        norm_first: bool = False,
+        layers: int = 1,
+        **options: float | bool,
     ):
-        """Sizes of both vocabularies, number of the padding token, layers of encoder and decoder; the other
-        arguments as in `EncoderLayer`.
+        """Sizes of both vocabularies, number of the padding token, layers of encoder and decoder each;
+        ``options`` of the layers are ``dropout`` and ``norm_first``, all sizes as in `EncoderLayer`.
         """
         super().__init__()
-        self.pad = pad
-        self.source_embedding = nn.Embedding(source_tokens, width, padding_idx=pad)
-        self.target_embedding = nn.Embedding(target_tokens, width, padding_idx=pad)
-        sizes = (width, heads, hidden_size, dropout)
-        self.encoder = nn.ModuleList(EncoderLayer(*sizes, norm_first=norm_first) for _ in range(layers))
-        self.decoder = nn.ModuleList(DecoderLayer(*sizes, norm_first=norm_first) for _ in range(layers))
-        self.encoder_norm = nn.LayerNorm(width) if norm_first else nn.Identity()
-        self.decoder_norm = nn.LayerNorm(width) if norm_first else nn.Identity()
-        self.dropout, self.output = nn.Dropout(dropout), nn.Linear(width, target_tokens)
-        for embedding in (self.source_embedding, self.target_embedding):
-            nn.init.normal_(embedding.weight, std=width**-0.5)  # times its root, as large as the positions
-
-    def embed(self, embedding: nn.Embedding, ids: Tensor, past: int = 0) -> Tensor:
-        """ids (batch, steps) that follow ``past`` others -> (batch, steps, width), positions added."""
-        width, steps = embedding.embedding_dim, ids.shape[1]
-        positions = sinusoidal_positions(past + steps, width, ids.device)[past:]
-        return self.dropout(embedding(ids) * math.sqrt(width) + positions)
+        self.pad, sizes = pad, (width, heads, hidden_size)
+        self.source_embedding = PositionalEmbedding(source_tokens, width)
+        self.target_embedding = PositionalEmbedding(target_tokens, width)
+        self.encoder = nn.ModuleList(EncoderLayer(*sizes, **options) for _ in range(layers))
+        self.decoder = nn.ModuleList(DecoderLayer(*sizes, **options) for _ in range(layers))
+        self.encoder_norm, self.decoder_norm = nn.LayerNorm(width), nn.LayerNorm(width)
+        self.output = nn.Linear(width, target_tokens)
 
     def encode(self, source: Tensor) -> Tensor:
         """source (batch, steps) -> memory (batch, steps, width)."""
-        x, mask = self.embed(self.source_embedding, source), padding_mask(source, self.pad)
+        x, mask = self.source_embedding(source), padding_mask(source, self.pad)
         for layer in self.encoder:
             x = layer(x, mask)
         return self.encoder_norm(x)
+
+    def forward(self, source: Tensor, ids: Tensor) -> Tensor:
+        """source (batch, steps) and the target shifted right (batch, steps') -> logits (batch, steps',
+        tokens) of the next token at each place.
+        """
+        memory, mask = self.encode(source), padding_mask(source, self.pad)
+        x = self.target_embedding(ids)
+        for layer in self.decoder:
+            x = layer(x, memory, mask)
+        return self.output(self.decoder_norm(x))
+
+
+class TransformerTranslator(Transformer):
+    """A `Transformer` that writes word by word; ``start`` and ``step`` as in `RecurrentTranslator`."""
 
     def start(self, source: Tensor) -> dict:
         """The decoder's first state: keys and values of the memory for each layer, its mask, empty caches."""
@@ -182,17 +210,14 @@ class TransformerTranslator(nn.Module):
         """ids (batch, steps) that follow those in the state -> logits (batch, steps, tokens), next state,
         which also holds the ``weights`` of each layer: of self-attention and of attention to the source.
         """
-        past = 0 if state["caches"][0] is None else state["caches"][0][0].shape[2]
-        x, caches, weights = self.embed(self.target_embedding, ids, past), [], []
-        for layer, memory, cache in zip(self.decoder, state["memory"], state["caches"], strict=True):
+        past = state["caches"][0][0].shape[2] if state["caches"][0] else 0
+        x, caches, weights = self.target_embedding(ids, past), [], []
+        kept = zip(self.decoder, state["memory"], state["caches"], strict=True)
+        for layer, memory, cache in kept:
             x, seen, cache = layer.step(x, memory, state["mask"], cache)
             caches.append(cache)
             weights.append(seen)
         return self.output(self.decoder_norm(x)), state | {"caches": caches, "weights": weights}
-
-    def forward(self, source: Tensor, ids: Tensor) -> Tensor:
-        """source (batch, steps) and the target shifted right (batch, steps') -> logits, as in `step`."""
-        return self.step(ids, self.start(source))[0]
 
 
 class TransformerLanguageModel(nn.Module):
@@ -208,11 +233,11 @@ class TransformerLanguageModel(nn.Module):
         """``context``: the most steps that it can read; the network on each position is 4 times as wide."""
         super().__init__()
         self.context = context
-        self.embedding, self.position = nn.Embedding(tokens, width), nn.Embedding(context, width)
+        self.embedding = nn.Embedding(tokens, width)
+        self.position = nn.Embedding(context, width)
         sizes = (width, heads, 4 * width, dropout)
-        self.layers = nn.ModuleList(
-            EncoderLayer(*sizes, norm_first=True, activation=nn.GELU()) for _ in range(layers)
-        )
+        make = partial(EncoderLayer, *sizes, norm_first=True, activation=nn.GELU())
+        self.layers = nn.ModuleList(make() for _ in range(layers))
         self.norm, self.dropout = nn.LayerNorm(width), nn.Dropout(dropout)
         for embedding in (self.embedding, self.position):
             nn.init.normal_(embedding.weight, std=width**-0.5)  # logits of about unit variance at the start
