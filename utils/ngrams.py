@@ -188,3 +188,66 @@ class KneserNey:
         for n in range(1, min(len(self.tables), grams.shape[-1]) + 1):
             p = discounted(self.tables[n - 1], self.discounts[n - 1], grams[..., -n:], p)
         return p
+
+
+class Pruned:
+    """A Kneser-Ney model that stores only the n-grams which are worth it, with a back-off weight a context.
+
+    An n-gram is worth its count times how much it raises the logarithm of its probability over that after the
+    context without its first token. What a context's n-grams leave goes to the shorter context.
+
+    >>> model = Pruned(KneserNey(counted), counted)
+    >>> model.keep(threshold=100)  # how many numbers this takes
+
+    Attributes:
+        gains: of each order, what each n-gram is worth, in nats over the whole training text.
+        stored: how many numbers the model holds: the kept n-grams, and one weight for each context of any.
+
+    Sources: Seymore and Rosenfeld, "Scalable Backoff Language Models", ICSLP 1996: the difference weighted by
+        the count; Stolcke, "Entropy-based Pruning of Backoff Language Models", DARPA Broadcast News
+        Transcription and Understanding Workshop 1998, compares it with a relative entropy.
+    """
+
+    def __init__(self, model: KneserNey, counted: list[Counts]):
+        """
+        Args:
+            model: what to prune.
+            counted: of its training text, of order 1 to that of the model, as `count_orders` gives them.
+        """
+        self.tokens, self.tables = model.tokens, model.tables
+        self.shares, self.contexts, self.gains = [], [], []
+        p = torch.full((1,), 1 / self.tokens, dtype=torch.float64)
+        for n, (table, D) in enumerate(zip(self.tables, model.discounts, strict=True), 1):
+            context, _ = find(table.contexts, table.codes // self.tokens)
+            shorter = p
+            if n > 1:
+                shorter = p[find(self.tables[n - 2].codes, table.codes % self.tokens ** (n - 1))[0]]
+            own = (table.counts - D[table.counts.clamp(max=3)]) / table.totals[context]
+            left = (table.followers * D[1:]).sum(-1) / table.totals
+            p = own + left[context] * shorter
+            i, seen = find(counted[n - 1].codes, table.codes)
+            self.shares.append(own)
+            self.contexts.append(context)
+            self.gains.append(counted[n - 1].counts[i] * seen * (p.log() - shorter.log()))
+        self.keep(-torch.inf)
+
+    def keep(self, threshold: float) -> int:
+        """Keep the n-grams that gain more than this many nats, and all of order 1; returns `stored`."""
+        self.kept, self.weights, self.stored = [], [], 0
+        for n, (table, share) in enumerate(zip(self.tables, self.shares, strict=True), 1):
+            kept = share * ((self.gains[n - 1] > threshold) | torch.tensor(n == 1))
+            taken = torch.zeros(len(table.contexts), dtype=torch.float64)
+            self.kept.append(kept)
+            self.weights.append(1 - taken.index_add_(0, self.contexts[n - 1], kept))
+            self.stored += int((kept > 0).sum() + (self.weights[-1] < 1).sum())
+        return self.stored
+
+    def log_prob(self, ids: Tensor) -> Tensor:
+        """Natural logarithm of the probability of each token, given those before it, as of `KneserNey`."""
+        p = torch.full(ids.shape, 1 / self.tokens, dtype=torch.float64)
+        for n in range(1, min(len(self.tables), ids.shape[-1]) + 1):
+            table, codes = self.tables[n - 1], numbers_of(ids, n, self.tokens)
+            (i, seen), (j, known) = find(table.codes, codes), find(table.contexts, codes // self.tokens)
+            weight = torch.where(known, self.weights[n - 1][j], 1.0)
+            p[..., n - 1 :] = self.kept[n - 1][i] * seen + weight * p[..., n - 1 :]
+        return p.log()
