@@ -94,6 +94,13 @@ def test_a_wrong_gradient_behind_a_right_value_is_refused(cut):
         agree(cut(x), x**2, gradients_of=x)
 
 
+def test_nothing_agrees_with_what_is_no_number():
+    x = torch.tensor([1.0, float("nan")])
+    for ours, theirs in ((x, x), (x, torch.ones(2)), (torch.ones(2), x)):
+        with pytest.raises(AssertionError, match=r"differs at \(1,\)"):
+            agree(ours, theirs)
+
+
 def test_two_errors_of_opposite_sign_do_not_cancel():
     x = torch.ones(4, requires_grad=True)
     factors = torch.tensor([1.0, 2.0, 1.0, 2.0])

@@ -11,6 +11,7 @@ from utils.device import (
     Timer,
     autocast,
     describe_device,
+    fastest,
     get_device,
     new_generator,
     seed_everything,
@@ -184,3 +185,9 @@ def test_a_full_size_switch_that_is_neither_on_nor_off_is_refused(
     monkeypatch.setenv("COURSE_FULL", value)
     with pytest.raises(ValueError, match=f"expected COURSE_FULL to be 0 or 1, got '{value}'"):
         pick(CPU, cpu=1, gpu=2)
+
+
+def test_fastest_calls_once_more_than_it_times_and_gives_seconds():
+    calls = []
+    seconds = fastest(lambda *given: calls.append(given), 1, 2, repeats=3)
+    assert calls == [(1, 2)] * 4 and 0 <= seconds < float("inf")

@@ -37,8 +37,7 @@ def agree(
         name: whose the other result is, for the line that is printed.
 
     Raises:
-        AssertionError: if they differ by more than that, or a number of ours is NaN where theirs is none; it
-            says where.
+        AssertionError: if they differ by more than that, or something in either is NaN; it says where.
         ValueError: if the numbers of results, their shapes or their kinds of dtype are not the same, which a
             difference would broadcast or convert away.
     """
@@ -77,8 +76,7 @@ def _difference(ours: Tensor, theirs: Tensor, what: str, name: str) -> float:
     exact = not ours.dtype.is_floating_point
     epsilon = 0.0 if exact else max(torch.finfo(y.dtype).eps for y in (ours, theirs))
     a, b = ours.double(), theirs.double()
-    same = (a == b) | (a.isnan() & b.isnan())  # infinities of a mask, too
-    apart = torch.where(same, 0.0, (a - b).abs())
+    apart = torch.where(a == b, 0.0, (a - b).abs())  # equal infinities, as of a mask, are not apart
     finite = b[b.isfinite()].abs()
     scale = 1.0 if exact or not finite.numel() or finite.max() == 0 else finite.max().item()
     worst = apart.nan_to_num(math.inf, math.inf).flatten()

@@ -4,6 +4,7 @@ import operator
 import os
 import random
 import time
+from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 
 import numpy as np
@@ -130,6 +131,25 @@ class Timer:
     def __exit__(self, *exception: object) -> None:
         synchronize(self.device)
         self.seconds = time.perf_counter() - self.start
+
+
+def fastest(
+    run: Callable, *arguments: object, device: torch.device | None = None, repeats: int = 5
+) -> float:
+    """Seconds of the fastest of several calls: whatever else runs can only slow one down.
+
+    Args:
+        run: called with the arguments, once more than it is timed; the first call may set things up.
+        device: where it computes.
+        repeats: how many calls are timed, at least 1.
+    """
+    run(*arguments)
+    times = []
+    for _ in range(repeats):
+        with Timer(device) as timer:
+            run(*arguments)
+        times.append(timer.seconds)
+    return min(times)
 
 
 def autocast(device: torch.device, enabled: bool = True) -> AbstractContextManager:

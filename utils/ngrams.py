@@ -63,13 +63,13 @@ class Counts:
             kinds of tokens follow h once, twice, three times or more, int64 of shape (..., 3).
         """
         codes = numbers_of(grams, grams.shape[-1], self.tokens)[..., 0]
-        i, seen = find(self.codes, codes)
-        j, known = find(self.contexts, codes // self.tokens)
+        i, seen = locate(self.codes, codes)
+        j, known = locate(self.contexts, codes // self.tokens)
         followers = self.followers[j] * known[..., None]
         return self.counts[i] * seen, self.totals[j] * known, followers
 
 
-def find(rising: Tensor, wanted: Tensor) -> tuple[Tensor, Tensor]:
+def locate(rising: Tensor, wanted: Tensor) -> tuple[Tensor, Tensor]:
     """Places of numbers in a rising list, and whether they stand there; both have the shape of ``wanted``."""
     places = torch.searchsorted(rising, wanted).clamp(max=len(rising) - 1)
     return places, rising[places] == wanted
@@ -218,14 +218,14 @@ class Pruned:
         self.shares, self.contexts, self.gains = [], [], []
         p = torch.full((1,), 1 / self.tokens, dtype=torch.float64)
         for n, (table, D) in enumerate(zip(self.tables, model.discounts, strict=True), 1):
-            context, _ = find(table.contexts, table.codes // self.tokens)
+            context, _ = locate(table.contexts, table.codes // self.tokens)
             shorter = p
             if n > 1:
-                shorter = p[find(self.tables[n - 2].codes, table.codes % self.tokens ** (n - 1))[0]]
+                shorter = p[locate(self.tables[n - 2].codes, table.codes % self.tokens ** (n - 1))[0]]
             own = (table.counts - D[table.counts.clamp(max=3)]) / table.totals[context]
             left = (table.followers * D[1:]).sum(-1) / table.totals
             p = own + left[context] * shorter
-            i, seen = find(counted[n - 1].codes, table.codes)
+            i, seen = locate(counted[n - 1].codes, table.codes)
             self.shares.append(own)
             self.contexts.append(context)
             self.gains.append(counted[n - 1].counts[i] * seen * (p.log() - shorter.log()))
@@ -247,7 +247,7 @@ class Pruned:
         p = torch.full(ids.shape, 1 / self.tokens, dtype=torch.float64)
         for n in range(1, min(len(self.tables), ids.shape[-1]) + 1):
             table, codes = self.tables[n - 1], numbers_of(ids, n, self.tokens)
-            (i, seen), (j, known) = find(table.codes, codes), find(table.contexts, codes // self.tokens)
+            (i, seen), (j, known) = locate(table.codes, codes), locate(table.contexts, codes // self.tokens)
             weight = torch.where(known, self.weights[n - 1][j], 1.0)
             p[..., n - 1 :] = self.kept[n - 1][i] * seen + weight * p[..., n - 1 :]
         return p.log()
