@@ -78,7 +78,7 @@ class PolynomialFigure {
     this.speech = announcer();
     this.root = make("div", { class: "cw cw-polynomial", role: "group", "aria-label": "Polynomial fit" },
       make("div", { class: "cw-columns" },
-        make("figure", {}, make("figcaption", {}, "Readings, ", make("b", { class: "cw-blue" }, "polynomial"), ", dashed: the truth"), this.day.svg),
+        make("figure", {}, make("figcaption", {}, "Readings, ", make("b", { class: "cw-blue" }, "polynomial"), ", truth (dashed)"), this.day.svg),
         make("figure", {}, make("figcaption", {}, "Errors: ", make("b", { class: "cw-orange" }, "training"), ", ",
           make("b", { class: "cw-blue" }, "new readings")), this.both.svg)),
       make("div", { class: "cw-columns" },
