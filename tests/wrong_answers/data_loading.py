@@ -64,6 +64,17 @@ def fill_ages__first_part_alone(fitting, others):
     return filled(fitting, fitting == -999, mean), filled(others, others == -999, torch.tensor(-999.0))
 
 
+def fill_ages__in_place(fitting, others):
+    """The ages that came in are overwritten."""
+    mean = fitting[fitting != -999].mean()
+    parts = []
+    for ages in (fitting, others):
+        unknown = ages == -999
+        ages[unknown] = mean
+        parts.append(torch.stack([ages, unknown.float()], dim=1))
+    return tuple(parts)
+
+
 def lengths_of(examples):
     """The number of numbers in each."""
     return torch.tensor([len(example) for example in examples])
@@ -114,3 +125,15 @@ def collate_padded__one_too_wide(examples):
 def collate_padded__no_lengths(examples):
     """The padded tensor alone."""
     return torch.nn.utils.rnn.pad_sequence(examples, batch_first=True)
+
+
+def collate_padded__floats(examples):
+    """Padded in a tensor of floats, whatever the examples are."""
+    rows = torch.nn.utils.rnn.pad_sequence(examples, batch_first=True)
+    return rows.float(), lengths_of(examples)
+
+
+def collate_padded__lengths_as_floats(examples):
+    """The lengths are floats."""
+    rows = torch.nn.utils.rnn.pad_sequence(examples, batch_first=True)
+    return rows, lengths_of(examples).float()
