@@ -58,7 +58,7 @@ def test_line_starts_with_the_chapters_three_points():
     assert (figure.w, figure.b) == (2, -1.5)
 
 
-HUNDREDTHS = st.integers(-100_000, 100_000).map(lambda n: n / 100)  # no subnormal numbers: nobody has such data
+HUNDREDTHS = st.integers(-100_000, 100_000).map(lambda n: n / 100)  # no subnormal numbers
 
 
 @given(
