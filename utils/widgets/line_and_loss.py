@@ -25,7 +25,8 @@ def round_range(centre: float, half: float) -> tuple[float, float]:
 def default_ranges(xs: Sequence[float], ys: Sequence[float]) -> list[tuple[float, float]]:
     """Ranges of slope and intercept about the least-squares line, wide enough to see a bad line too."""
     slope, intercept = fit_line(xs, ys)
-    height = (max(*ys, 0.0) - min(*ys, 0.0)) or 1.0  # all y may be 0
+    height = max(*ys, 0.0) - min(*ys, 0.0)
+    height = height if height > 1e-100 else 1.0  # all y may be 0, or subnormal
     steepness = max(abs(slope), height / max(abs(x) for x in xs))
     return [round_range(slope, 1.5 * steepness), round_range(intercept, 0.5 * height)]
 

@@ -64,6 +64,8 @@ function handle(where, name, { move, nudge }) {
     node.focus({ preventScroll: true });
   };
   node.addEventListener("pointerdown", start);
+  // A finger that drags it must not scroll a long page: touch-action does not reach an SVG group.
+  node.addEventListener("touchstart", (event) => event.preventDefault(), { passive: false });
   node.addEventListener("pointermove", (event) => node.hasPointerCapture(event.pointerId) && follow(event));
   node.addEventListener("keydown", (event) => { const step = arrow(event); if (step) nudge(...step); });
   where.svg.append(node);

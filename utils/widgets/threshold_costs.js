@@ -77,8 +77,6 @@ class ThresholdFigure {
       },
       nudge: (across, up) => this.set(this.model.get("threshold") - (across + up) / STEPS),
     });
-    // A finger that drags the point must not scroll a long page: touch-action does not reach an SVG group.
-    this.handle.node.addEventListener("touchstart", (event) => event.preventDefault(), { passive: false });
     this.curveBox.replaceChildren(where.svg);
   }
 
