@@ -1,0 +1,96 @@
+"""Several processes from a notebook: their scripts agree with one process, and none is ever left."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import torch
+
+from utils import launch
+from utils.launch import MARK, end_all, running, torchrun
+
+ROOT = Path(__file__).resolve().parents[1]
+TRAIN = ROOT / "chapters" / "convnets" / "ddp_train.py"
+SLEEP = "import time; print('here', flush=True); time.sleep(600)"
+CALL = "import sys; sys.path.insert(0, {root!r}); from utils.launch import torchrun; torchrun({script!r})"
+pytestmark = pytest.mark.skipif(not torch.distributed.is_available(), reason="no torch.distributed here")
+
+
+def marked_by(parent: int) -> set[str]:
+    """The marks of the launches that a process has begun: its own children's."""
+    marks = set()
+    for process in launch.psutil.Process(parent).children(recursive=True):
+        try:
+            marks.add(process.environ().get(MARK))
+        except launch.psutil.Error:
+            continue
+    return marks - {None}
+
+
+def wait_for(condition, seconds: float = 120):
+    end = time.monotonic() + seconds
+    while not (found := condition()):
+        assert time.monotonic() < end, "waited in vain"
+        time.sleep(0.1)
+    return found
+
+
+def test_two_processes_train_although_the_usual_port_is_taken(tmp_path):
+    with socket.socket() as taken:
+        try:
+            taken.bind(("127.0.0.1", 29500))
+            taken.listen()
+        except OSError:
+            pass  # somebody has it: all the better
+        done = torchrun(TRAIN, "--updates", 3, "--width", 8, "--out", tmp_path)
+    assert done.returncode == 0, done.stderr
+    first, second = (torch.load(tmp_path / f"rank{rank}.pt", weights_only=True) for rank in (0, 1))
+    assert first.keys() == second.keys() and all(torch.equal(first[name], second[name]) for name in first)
+
+
+def test_a_script_that_fails_is_reported_and_leaves_nothing(tmp_path):
+    script = tmp_path / "fails.py"
+    script.write_text("import os\nif os.environ['RANK'] == '1': raise KeyError('mine')\n" + SLEEP)
+    done = torchrun(script)
+    assert done.returncode != 0 and "KeyError: 'mine'" in done.stderr
+    assert not marked_by(os.getpid())
+
+
+def test_time_is_limited(tmp_path):
+    script = tmp_path / "sleeps.py"
+    script.write_text(SLEEP)
+    with pytest.raises(TimeoutError, match="within 8 seconds"):
+        torchrun(script, seconds=8)
+    assert not marked_by(os.getpid())
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="a process on Windows gets no SIGINT of its own")
+def test_an_interrupt_leaves_no_process(tmp_path):
+    script = tmp_path / "sleeps.py"
+    script.write_text(SLEEP)
+    code = CALL.format(root=str(ROOT), script=str(script))
+    caller = subprocess.Popen([sys.executable, "-c", code], stderr=subprocess.PIPE, text=True)
+    try:
+        (mark,) = wait_for(lambda: marked_by(caller.pid))
+        wait_for(lambda: len(running(mark)) >= 3)  # torchrun and two copies of the script
+        caller.send_signal(signal.SIGINT)
+        _, error = caller.communicate(timeout=60)
+        assert "KeyboardInterrupt" in error
+        assert running(mark) == []
+    finally:
+        caller.kill()
+
+
+def test_processes_that_lost_their_parent_are_found():
+    mark = "a test of its own"
+    orphan = f"import subprocess, sys; subprocess.Popen([sys.executable, '-c', {SLEEP!r}])"
+    subprocess.run([sys.executable, "-c", orphan], env=os.environ | {MARK: mark}, check=True,
+                   stdout=subprocess.DEVNULL)  # fmt: skip
+    assert len(wait_for(lambda: running(mark))) == 1
+    end_all(mark)
+    assert running(mark) == []
