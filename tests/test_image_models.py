@@ -49,3 +49,24 @@ def test_rows_by_accuracy_own_ones_first(tmp_path, monkeypatch: pytest.MonkeyPat
     assert rows[0].accuracy == pytest.approx(0.8) and rows[0].deviation == pytest.approx(0.1)
     im.print_image_models(rows)
     assert len(im.plot_image_models(rows).axes) == 3
+
+
+def test_names_in_a_crowd_lie_apart() -> None:
+    points = [(0.2, 0.8), (0.22, 0.81), (0.25, 0.78), (0.9, 0.8)]
+    names = ["LeNet", "AlexNet", "VGG", "Inception"]
+    boxes = []
+    for (x, y), name, (dx, dy) in zip(points, names, im._label_places(points, names), strict=True):
+        left, middle = 125 * x + dx, 190 * y + dy
+        boxes.append((left, left + 4.6 * len(name), middle - 4, middle + 4))
+        assert 0 <= left and boxes[-1][1] <= 125
+    for i, (a, b, c, d) in enumerate(boxes):
+        for e, f, g, h in boxes[:i]:
+            assert b <= e or f <= a or d <= g or h <= c
+
+
+def test_scale_of_accuracies_goes_there_and_back() -> None:
+    for accuracy in (0.0, 55.0, 90.0, 99.9, 100.0):
+        assert im._accuracy(im._height(accuracy)) == pytest.approx(accuracy)
+    assert [im._short(x) for x in (0.3, 7, 45_702, 1_000_000, 2_500_000_000)] == [
+        "0.3", "7", "45.7k", "1M", "2.5G",
+    ]  # fmt: skip

@@ -1,5 +1,6 @@
 """The contest of the image models: one recipe for all, what each costs, and the table in which they meet."""
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
@@ -8,6 +9,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import torch
 from matplotlib.figure import Figure
+from matplotlib.ticker import LogLocator, NullFormatter
 from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.utils.flop_counter import FlopCounterMode
@@ -215,16 +217,81 @@ def print_image_models(rows: Sequence[Row]) -> None:
 
 
 def plot_image_models(rows: Sequence[Row]) -> Figure:
-    """Accuracy against parameters, multiplications and seconds; new models filled, earlier ones hollow."""
+    """Accuracy against parameters, multiplications and seconds; new models filled, earlier ones hollow.
+
+    The scale of accuracies is logarithmic in the errors: from 80 to 90 per cent is as far as from 90 to 95.
+    """
     figure, axes = plt.subplots(1, 3, figsize=(7, 3.4), sharey=True)
+    tops = [_height(100 * (row.accuracy + row.deviation)) for row in rows]
+    bottoms = [_height(100 * (row.accuracy - row.deviation)) for row in rows]
+    room = 0.08 * (max(tops) - min(bottoms)) or 0.1
+    low, high = min(bottoms) - room, max(tops) + room
     for axis, what in zip(axes, ("parameters", "multiplications", "seconds"), strict=True):
+        numbers = [getattr(row, what) for row in rows]
+        wide = max(math.log(max(numbers) / min(numbers)), math.log(3))
+        left, right = min(numbers) / math.exp(0.12 * wide), min(numbers) * math.exp(1.25 * wide)
         for row in rows:
             color = ORANGE if row.new else BLUE
-            place, y = getattr(row, what), 100 * row.accuracy
             options = {"color": color, "mfc": color if row.new else "white", "markersize": 5, "linewidth": 1}
-            axis.errorbar(place, y, 100 * row.deviation, fmt="o", **options)
-            axis.annotate(row.name, (place, y), (5, -4), textcoords="offset points", fontsize=8, color=GREY)
-        axis.set(xscale="log", xlabel=what)
-        axis.margins(x=0.35)
+            axis.errorbar(getattr(row, what), 100 * row.accuracy, 100 * row.deviation, fmt="o", **options)
+        axis.set_yscale("function", functions=(_height, _accuracy))
+        axis.set(xscale="log", xlabel=what, xlim=(left, right), ylim=(_accuracy(low), _accuracy(high)))
+        axis.set_yticks([t for t in (20, 40, 60, 80, 90, 95, 98, 99) if low < _height(t) < high])
+        points = [
+            (math.log(x / left) / math.log(right / left), (_height(100 * row.accuracy) - low) / (high - low))
+            for x, row in zip(numbers, rows, strict=True)
+        ]
+        offsets = _label_places(points, [row.name for row in rows])
+        for row, point, offset in zip(rows, points, offsets, strict=True):
+            at = {"xycoords": "axes fraction", "textcoords": "offset points", "va": "center"}
+            if abs(offset[1]) > 12:  # far from its point: joined to it by a line
+                at["arrowprops"] = {"arrowstyle": "-", "color": GREY, "linewidth": 0.5}
+            axis.annotate(row.name, point, offset, fontsize=8, color=GREY, **at)
+        axis.xaxis.set_major_locator(LogLocator(subs=(1, 3) if wide < 5 else (1,)))
+        axis.xaxis.set_major_formatter(_short)
+        axis.xaxis.set_minor_formatter(NullFormatter())
     axes[0].set_ylabel("test accuracy (%)")
     return figure
+
+
+def _height(accuracy: np.ndarray | float) -> np.ndarray | float:
+    """The place of an accuracy in per cent on the figure's scale."""
+    return -np.log(np.maximum(100.5 - np.asarray(accuracy, dtype=float), 1e-3))
+
+
+def _accuracy(height: np.ndarray | float) -> np.ndarray | float:
+    """The accuracy at a place of the figure's scale."""
+    return 100.5 - np.exp(-np.asarray(height, dtype=float))
+
+
+def _short(number: float, position: int = 0) -> str:
+    """300000 as 300k, 3000000 as 3M."""
+    for size, letter in ((1e9, "G"), (1e6, "M"), (1e3, "k")):
+        if number >= 0.999 * size:
+            return f"{number / size:.3g}{letter}"
+    return f"{number:.3g}"
+
+
+def _label_places(points: Sequence[tuple[float, float]], names: Sequence[str]) -> list[tuple[float, float]]:
+    """Where each name goes, from its point, in typographic points: beside it, where nothing else is.
+
+    Args:
+        points: in shares of the width and height of a panel of `plot_image_models`.
+        names: one a point, written at 8 points.
+    """
+    wide, high = 125, 190  # of a panel, in typographic points
+    centers = [(x * wide, y * high) for x, y in points]
+    taken = [(x - 4, x + 4, y - 4, y + 4) for x, y in centers]
+    found = []
+    for (x, y), name in zip(centers, names, strict=True):
+        length, best = 4.6 * len(name), (math.inf, (0.0, 0.0))
+        for dy in (0, 9, -9, 18, -18, 27, -27, 36, -36):
+            for dx in (6, -6 - length, -length / 2):
+                box = (x + dx, x + dx + length, y + dy - 4, y + dy + 4)
+                outside = max(0, -box[0]) + max(0, box[1] - wide) + max(0, -box[2]) + max(0, box[3] - high)
+                hits = sum(a < box[1] and box[0] < b and c < box[3] and box[2] < d for a, b, c, d in taken)
+                best = min(best, (40 * hits + 10 * outside + abs(dy) + (dx < 0), (dx, dy)))
+        dx, dy = best[1]
+        taken.append((x + dx, x + dx + length, y + dy - 4, y + dy + 4))
+        found.append((dx, dy))
+    return found
