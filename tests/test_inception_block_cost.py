@@ -50,7 +50,8 @@ def shown(page, row: str) -> list[str]:
 def check(page, channels, inside: int, side: int) -> None:
     settle(page)
     weights, work, out = torch_counts(channels, inside, side)
-    for name, with_, without in zip(("1×1 [0-9]", "3×3 [0-9]", "5×5 [0-9]", "Pooling"), *weights, strict=True):
+    names = "1×1 [0-9]", "3×3 [0-9]", "5×5 [0-9]", "Pooling"
+    for name, with_, without in zip(names, *weights, strict=True):
         assert shown(page, name) == [f"{with_:,}", f"{without:,}"]
     assert shown(page, "Weights [0-9]") == [f"{sum(column):,}" for column in weights]
     expected = [f"{n / 1e6:.1f} M" if n >= 50_000 else f"{n:,}" for n in work]
