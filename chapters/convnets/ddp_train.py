@@ -94,7 +94,7 @@ def train(options: argparse.Namespace) -> None:
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--updates", type=int, default=24)
-    parser.add_argument("--batch", type=int, default=256, help="digits of an update, all ranks'")
+    parser.add_argument("--batch", type=int, default=256, help="digits of an update")
     parser.add_argument("--width", type=int, default=64)
     parser.add_argument("--out", type=Path, help="folder for the final weights")
     parser.add_argument("--checkpoint", type=Path, help="file to write and to go on from")
