@@ -1,5 +1,6 @@
 """Several processes from a notebook: their scripts agree with one process, and none is ever left."""
 
+import json
 import os
 import signal
 import socket
@@ -94,3 +95,14 @@ def test_processes_that_lost_their_parent_are_found():
     assert len(wait_for(lambda: running(mark))) == 1
     end_all(mark)
     assert running(mark) == []
+
+
+def test_the_chapter_shows_the_script_as_it_is():
+    notebook = ROOT / "chapters" / "convnets" / "hardware-and-parallelism.ipynb"
+    outputs = [
+        o for cell in json.loads(notebook.read_text("utf-8"))["cells"] for o in cell.get("outputs", [])
+    ]
+    shown = ["".join(output.get("data", {}).get("text/markdown", "")) for output in outputs]
+    text = TRAIN.read_text(encoding="utf-8")
+    body = text[text.index("def train") : text.index("if __name__")].strip()
+    assert any(body in one for one in shown), "run `make execute CHAPTER=convnets/hardware-and-parallelism`"
