@@ -564,7 +564,7 @@ def test_efficientnet_knows_what_is_on_photographs():
     with torch.inference_mode():
         logits = model((torch.cat(pictures) - 0.498) / 0.502)
     assert labels[logits[0].argmax()] == "espresso"
-    assert labels[logits[1].argmax()] in ("tabby cat", "tiger cat", "Egyptian Mau")  # 281, 282, 285
+    assert logits[1].argmax() in (281, 282, 285)  # tabby, tiger cat, Egyptian Mau
 
 
 def test_efficientnet_is_read_without_running_code(monkeypatch: pytest.MonkeyPatch):
