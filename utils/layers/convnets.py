@@ -52,7 +52,8 @@ class Inception(nn.Module):
         pooling = nn.MaxPool2d(3, stride=1, padding=1)
         self.branch4 = nn.Sequential(pooling, BasicConv2d(in_channels, pool, 1))
 
-    def window(self, in_channels: int, reduced: int | None, channels: int, size: int) -> nn.Module:
+    @staticmethod
+    def window(in_channels: int, reduced: int | None, channels: int, size: int) -> nn.Module:
         """A size-preserving window, behind a 1×1 convolution to ``reduced`` channels if there is one."""
         if reduced is None:
             return BasicConv2d(in_channels, channels, size, padding=size // 2)
