@@ -1,4 +1,4 @@
-"""Inception blocks, residual blocks and networks: torchvision's values and gradients, shapes, and what is refused."""
+"""Inception and residual blocks and networks: torchvision's values and gradients, shapes, what is refused."""
 
 import pytest
 import torch

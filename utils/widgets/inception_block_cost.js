@@ -29,7 +29,7 @@ class BlockFigure {
     }));
     const row = (name) => make("tr", {}, make("th", { scope: "row" }, name), make("td"), make("td"));
     this.rows = [...PATHS, "Weights", "Multiplications"].map(row);
-    const head = ["Weights of the path", "reduced", "unreduced"].map((name) => make("th", { scope: "col" }, name));
+    const head = ["Weights of the path", "reduced", "plain"].map((name) => make("th", { scope: "col" }, name));
     const table = make("table", {}, make("thead", {}, make("tr", {}, ...head)), make("tbody", {}, ...this.rows));
     this.note = make("p", { class: "cw-help" });
     const reset = make("button", { type: "button", class: "cw-button" }, "Start again");
