@@ -18,7 +18,14 @@ from utils.launch import MARK, end_all, running, torchrun
 ROOT = Path(__file__).resolve().parents[1]
 TRAIN = ROOT / "chapters" / "convnets" / "ddp_train.py"
 SLEEP = "import time; print('here', flush=True); time.sleep(600)"
-CALL = "import sys; sys.path.insert(0, {root!r}); from utils.launch import torchrun; torchrun({script!r})"
+# A program that a shell starts in the background ignores interrupts, and so do its children: ours shall not.
+CALL = """\
+import signal, sys
+signal.signal(signal.SIGINT, signal.default_int_handler)
+sys.path.insert(0, {root!r})
+from utils.launch import torchrun
+torchrun({script!r})
+"""
 pytestmark = pytest.mark.skipif(not torch.distributed.is_available(), reason="no torch.distributed here")
 
 
