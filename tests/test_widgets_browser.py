@@ -35,6 +35,7 @@ from utils.widgets import (
     SignalDepth,
     SlidingWindow,
     SoftmaxExplorer,
+    TransposedConvolution,
 )
 
 FIND_WIDE = """() => {
@@ -94,6 +95,7 @@ FIGURES = {
     "PolynomialFit": PolynomialFit,
     "DescentPath": DescentPath,
     "SlidingWindow": SlidingWindow,
+    "TransposedConvolution": TransposedConvolution,
     "LineAndLoss": LineAndLoss,
     "LabelsAndCurve": LabelsAndCurve,
     "DrawDigit": draw_digit,

@@ -21,6 +21,7 @@ from utils.widgets.signal_depth import SignalDepth
 from utils.widgets.sliding_window import SlidingWindow
 from utils.widgets.softmax_explorer import SoftmaxExplorer
 from utils.widgets.threshold_costs import ThresholdCosts
+from utils.widgets.transposed_convolution import TransposedConvolution
 
 __all__ = [
     "AttentionHeads",
@@ -44,4 +45,5 @@ __all__ = [
     "SlidingWindow",
     "SoftmaxExplorer",
     "ThresholdCosts",
+    "TransposedConvolution",
 ]
