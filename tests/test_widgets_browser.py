@@ -14,6 +14,7 @@ from test_attention_heads import attention_heads
 from test_causal_cache import causal_cache
 from test_gate_switch import gate_switch
 from test_hidden_state import hidden_state
+from test_latent_space import latent_space
 from test_residual_branches import residual_branches
 from test_sentence_classifier import sentence_classifier
 from test_threshold_costs import threshold_costs
@@ -91,6 +92,7 @@ def softmax_explorer() -> SoftmaxExplorer:
 FIGURES = {
     "AttentionHeads": attention_heads,
     "HiddenState": hidden_state,
+    "LatentSpace": latent_space,
     "OptimizerPath": OptimizerPath,
     "PolynomialFit": PolynomialFit,
     "DescentPath": DescentPath,

@@ -11,6 +11,7 @@ from utils.widgets.hidden_state import HiddenState
 from utils.widgets.inception_block_cost import InceptionBlockCost
 from utils.widgets.kernel_attention import KernelAttention
 from utils.widgets.labels_and_curve import LabelsAndCurve
+from utils.widgets.latent_space import LatentSpace
 from utils.widgets.line_and_loss import LineAndLoss
 from utils.widgets.optimizer_path import OptimizerPath
 from utils.widgets.polynomial_fit import PolynomialFit
@@ -35,6 +36,7 @@ __all__ = [
     "InceptionBlockCost",
     "KernelAttention",
     "LabelsAndCurve",
+    "LatentSpace",
     "LineAndLoss",
     "OptimizerPath",
     "PolynomialFit",
