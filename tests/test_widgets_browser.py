@@ -17,11 +17,13 @@ from test_hidden_state import hidden_state
 from test_latent_space import latent_space
 from test_residual_branches import residual_branches
 from test_sentence_classifier import sentence_classifier
+from test_suppression import suppression
 from test_threshold_costs import threshold_costs
 from torch import nn
 
 import utils.widgets
 from utils.widgets import (
+    BoxOverlap,
     ComputationGraph,
     DecisionBoundary,
     DescentPath,
@@ -97,6 +99,8 @@ FIGURES = {
     "PolynomialFit": PolynomialFit,
     "DescentPath": DescentPath,
     "SlidingWindow": SlidingWindow,
+    "BoxOverlap": BoxOverlap,
+    "Suppression": suppression,
     "TransposedConvolution": TransposedConvolution,
     "LineAndLoss": LineAndLoss,
     "LabelsAndCurve": LabelsAndCurve,

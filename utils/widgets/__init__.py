@@ -1,6 +1,7 @@
 """The interactive figures: a Python class and a small JavaScript module each."""
 
 from utils.widgets.attention_heads import AttentionHeads
+from utils.widgets.box_overlap import BoxOverlap
 from utils.widgets.causal_cache import CausalCache
 from utils.widgets.computation_graph import ComputationGraph
 from utils.widgets.decision_boundary import DecisionBoundary
@@ -21,11 +22,13 @@ from utils.widgets.sentence_classifier import SentenceClassifier
 from utils.widgets.signal_depth import SignalDepth
 from utils.widgets.sliding_window import SlidingWindow
 from utils.widgets.softmax_explorer import SoftmaxExplorer
+from utils.widgets.suppression import Suppression
 from utils.widgets.threshold_costs import ThresholdCosts
 from utils.widgets.transposed_convolution import TransposedConvolution
 
 __all__ = [
     "AttentionHeads",
+    "BoxOverlap",
     "CausalCache",
     "ComputationGraph",
     "DecisionBoundary",
@@ -46,6 +49,7 @@ __all__ = [
     "SignalDepth",
     "SlidingWindow",
     "SoftmaxExplorer",
+    "Suppression",
     "ThresholdCosts",
     "TransposedConvolution",
 ]
