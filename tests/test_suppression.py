@@ -31,7 +31,7 @@ def suppression(seed: int = 0) -> Suppression:
     return Suppression.from_detections(*some_detections(seed))
 
 
-def expected(detections: list, truths: list, chosen: int, score: float, threshold: float) -> tuple[list, list]:
+def expected(detections: list, truths: list, chosen: int, score: float, threshold: float) -> tuple:
     """Scores of the kept boxes, to four decimals, and which are right."""
     boxes, scores = detections[chosen]
     scores = scores.double().round(decimals=4)
@@ -71,7 +71,8 @@ def test_by_keyboard_and_finger(session, tmp_path):
     page.keyboard.press("End")
     settle(page)
     assert page.get_by_label("NMS threshold").get_attribute("aria-valuetext") == "1.00"
-    kept, before = (page.get_by_role("row", name=name).locator("td").inner_text() for name in ("Kept", "Boxes"))
+    rows = [page.get_by_role("row", name=name) for name in ("Kept", "Boxes")]
+    kept, before = (row.locator("td").inner_text() for row in rows)
     assert kept == before, "at 1 nothing is dropped"
     says(page, f"{kept} of {before} boxes kept, 1 of 1 digits found, {int(kept) - 1} false alarms.")
     phone = session(has_touch=True, is_mobile=True, viewport={"width": 375, "height": 900}).open(address)

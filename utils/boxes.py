@@ -86,7 +86,8 @@ def make_anchors(
     y, x = torch.meshgrid(torch.arange(rows), torch.arange(columns), indexing="ij")
     middles = (torch.stack([x, y], dim=-1).reshape(-1, 2) + 0.5) * stride  # (cells, 2)
     middles = middles[:, None].expand(-1, len(shapes), -1)
-    return to_corners(torch.cat([middles, shapes.expand(len(middles), -1, -1)], dim=-1).reshape(-1, 4))
+    centres = torch.cat([middles, shapes.expand(len(middles), -1, -1)], dim=-1)
+    return to_corners(centres.reshape(-1, 4))
 
 
 def assign(overlaps: Tensor, high: float = 0.5, low: float | None = None) -> Tensor:

@@ -12,7 +12,7 @@ SIDE = 64  # pixels of the picture, as in the figure's module
 class BoxOverlap(CourseWidget):
     """Two boxes in a picture of 64 by 64 pixels.
 
-    Traits (both can be set and read from Python): ``first`` and ``second``, each the corners ``x1, y1, x2, y2``
+    Traits (both can be set and read): ``first`` and ``second``, each the corners ``x1, y1, x2, y2``
     in whole pixels, y downwards. The page computes what the boxes have in common.
     """
 
@@ -41,6 +41,7 @@ class BoxOverlap(CourseWidget):
         box = proposal["value"]
         if len(box) != 4 or not (0 <= box[0] <= box[2] <= SIDE and 0 <= box[1] <= box[3] <= SIDE):
             raise traitlets.TraitError(
-                f"expected x1 <= x2 and y1 <= y2, all from 0 to {SIDE}, in {proposal['trait'].name}, got {box}"
+                f"expected x1 <= x2 and y1 <= y2, all from 0 to {SIDE}, in "
+                f"{proposal['trait'].name}, got {box}"
             )
         return box

@@ -15,9 +15,9 @@ MOST = 20  # pictures in a figure
 class Suppression(CourseWidget):
     """Pictures, the boxes and scores that a detector gave, the true boxes, and sliders for the thresholds.
 
-    Make it with :meth:`from_detections`. Traits: ``pictures`` (bytes, RGB pixel by pixel), their ``side``,
-    ``detections`` (for each picture rows x1, y1, x2, y2, score, best first), ``truths`` (rows of corners); and
-    what the reader changes: ``chosen``, the picture shown, ``score``, the least score, and ``threshold`` of NMS.
+    Make it with :meth:`from_detections`. Traits: ``pictures`` (bytes, RGB by pixel), their ``side``,
+    ``detections`` (for each picture rows x1, y1, x2, y2, score, best first), ``truths`` (corners); and
+    what the reader changes: ``chosen``, the picture, ``score``, the least score, and ``threshold`` of NMS.
     """
 
     _esm = read_module("shared", "suppression")
