@@ -7,7 +7,6 @@ import pytest
 import torch
 from figure_page import assert_refused, centre, settle, touch, write_page
 from torch import Tensor, nn
-from traitlets import TraitError
 
 from utils.widgets import LatentSpace
 

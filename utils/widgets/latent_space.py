@@ -1,4 +1,4 @@
-"""Latent space: a small generator that runs inside the page, and the discriminator's verdict on what it makes."""
+"""Latent space: a small generator that runs inside the page, and what the discriminator says of it."""
 
 from collections.abc import Iterator, Sequence
 
@@ -91,7 +91,7 @@ class LatentSpace(CourseWidget):
 
         Raises:
             ValueError: if a layer is of another kind, or the shapes do not fit together.
-            traitlets.TraitError: if the corners are not four codes of one size, or the point is not in [0, 1].
+            traitlets.TraitError: if there are not four corners of one size, or the point is not in [0, 1].
         """
         corners = torch.as_tensor(corners, dtype=torch.float32).cpu()
         layers = [*generator, *discriminator]
