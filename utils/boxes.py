@@ -139,7 +139,7 @@ def encode(boxes: Tensor, anchors: Tensor, scales: tuple[float, float] = (0.1, 0
     Raises:
         ValueError: if a box or an anchor has no area.
 
-    Source: Girshick et al., "Rich feature hierarchies", CVPR 2014, appendix C; the scales: Liu et al., "SSD".
+    Source: Girshick et al., "Rich feature hierarchies", CVPR 2014, appendix C; the scales are those of SSD.
     """
     box, anchor = to_centres(check_boxes(boxes)), to_centres(check_boxes(anchors))
     if not (box[:, 2:] > 0).all() or not (anchor[:, 2:] > 0).all():
