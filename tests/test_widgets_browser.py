@@ -25,11 +25,13 @@ from utils.widgets import (
     DecisionBoundary,
     DescentPath,
     DrawDigit,
+    InceptionBlockCost,
     KernelAttention,
     LabelsAndCurve,
     LineAndLoss,
     OptimizerPath,
     PolynomialFit,
+    Roofline,
     SignalDepth,
     SlidingWindow,
     SoftmaxExplorer,
@@ -104,6 +106,8 @@ FIGURES = {
     "SentenceClassifier": sentence_classifier,
     "ThresholdCosts": threshold_costs,
     "SignalDepth": SignalDepth,
+    "Roofline": Roofline,
+    "InceptionBlockCost": InceptionBlockCost,
     "DecisionBoundary": lambda: DecisionBoundary(steps=40),
 }
 

@@ -72,7 +72,7 @@ def record(
     entry = {
         "chapter": chapter,
         "experiment": experiment,
-        "metrics": {name: float(f"{value:.6g}") for name, value in metrics.items()},
+        "metrics": {name: _shortened(value) for name, value in metrics.items()},
         "notes": notes,
         "seconds": round(float(seconds), 2),
         "device": device.type,
@@ -83,6 +83,11 @@ def record(
     key = (chapter, experiment)
     own = kind_of(device)
     _change(own, lambda old: [r for r in old if (r["chapter"], r["experiment"]) != key] + [entry])
+
+
+def _shortened(value: float) -> float:
+    """Six digits, of which a file of results needs no more; a count is kept whole."""
+    return float(value) if float(value).is_integer() else float(f"{value:.6g}")
 
 
 def _number(value: Any) -> float:

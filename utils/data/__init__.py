@@ -17,7 +17,7 @@ from utils.data.digits import (
     standardize_digits,
     standardize_rgb,
 )
-from utils.data.photographs import PHOTOS, photos
+from utils.data.photographs import PHOTOS, SURFACES, efficientnet_lite0, imagenet_labels, photos
 from utils.data.tables import PIMA_FEATURES, pima, titanic, with_ones
 from utils.data.text import (
     DATE_LOCALES,
@@ -43,6 +43,7 @@ __all__ = [
     "PIMA_FEATURES",
     "RGB_MEAN",
     "RGB_STD",
+    "SURFACES",
     "TEST_PHOTOS",
     "TEST_PLAYS",
     "VERSIONS",
@@ -54,6 +55,8 @@ __all__ = [
     "cached",
     "dates",
     "digits_on_photos",
+    "efficientnet_lite0",
+    "imagenet_labels",
     "minilm",
     "mnist",
     "mnist_small",

@@ -1,9 +1,69 @@
-"""Residual networks: the block, and the whole network at any depth and width, with or without shortcuts."""
+"""Convolutional networks: the Inception block; the residual block, and residual networks of any size."""
 
 from collections.abc import Sequence
 
+import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
+
+
+class BasicConv2d(nn.Module):
+    """Convolution without a bias, batch norm, ReLU: torchvision's of this name."""
+
+    def __init__(self, in_channels: int, channels: int, kernel_size: int, stride: int = 1, padding: int = 0):
+        super().__init__()
+        self.conv = nn.Conv2d(in_channels, channels, kernel_size, stride, padding, bias=False)
+        self.bn = nn.BatchNorm2d(channels, eps=0.001)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(n, in_channels, h, w) -> (n, channels, h', w')."""
+        return F.relu(self.bn(self.conv(x)))
+
+
+class Inception(nn.Module):
+    """Four paths side by side, their channels stacked; with ``size=3`` it is torchvision's, names included.
+
+    Source: Szegedy et al., "Going Deeper with Convolutions", CVPR 2015, figure 2(b); the batch norms are
+    those of Ioffe and Szegedy, "Batch Normalization", ICML 2015.
+    """
+
+    def __init__(
+        self,
+        in_channels: int,
+        one: int,
+        three: tuple[int | None, int],
+        five: tuple[int | None, int],
+        pool: int,
+        size: int = 5,
+    ):
+        """
+        Args:
+            in_channels: of the input.
+            one: channels of the 1×1 path.
+            three: of the 3×3 path, reduced and out; reduced ``None``: no 1×1 convolution before the window.
+            five: of the 5×5 path, likewise.
+            pool: of the pooling path.
+            size: of the window of the 5×5 path; odd.
+        """
+        super().__init__()
+        self.branch1 = BasicConv2d(in_channels, one, 1)
+        self.branch2 = self.window(in_channels, *three, 3)
+        self.branch3 = self.window(in_channels, *five, size)
+        pooling = nn.MaxPool2d(3, stride=1, padding=1)
+        self.branch4 = nn.Sequential(pooling, BasicConv2d(in_channels, pool, 1))
+
+    @staticmethod
+    def window(in_channels: int, reduced: int | None, channels: int, size: int) -> nn.Module:
+        """A size-preserving window, behind a 1×1 convolution to ``reduced`` channels if there is one."""
+        if reduced is None:
+            return BasicConv2d(in_channels, channels, size, padding=size // 2)
+        wide = BasicConv2d(reduced, channels, size, padding=size // 2)
+        return nn.Sequential(BasicConv2d(in_channels, reduced, 1), wide)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(n, in_channels, h, w) -> (n, one + three[1] + five[1] + pool, h, w)."""
+        paths = [self.branch1(x), self.branch2(x), self.branch3(x), self.branch4(x)]
+        return torch.cat(paths, dim=1)
 
 
 def conv3x3(in_channels: int, channels: int, stride: int = 1) -> nn.Conv2d:

@@ -8,12 +8,14 @@ from utils.widgets.descent_path import DescentPath
 from utils.widgets.draw_digit import DrawDigit
 from utils.widgets.gate_switch import GateSwitch
 from utils.widgets.hidden_state import HiddenState
+from utils.widgets.inception_block_cost import InceptionBlockCost
 from utils.widgets.kernel_attention import KernelAttention
 from utils.widgets.labels_and_curve import LabelsAndCurve
 from utils.widgets.line_and_loss import LineAndLoss
 from utils.widgets.optimizer_path import OptimizerPath
 from utils.widgets.polynomial_fit import PolynomialFit
 from utils.widgets.residual_branches import ResidualBranches
+from utils.widgets.roofline import Roofline
 from utils.widgets.sentence_classifier import SentenceClassifier
 from utils.widgets.signal_depth import SignalDepth
 from utils.widgets.sliding_window import SlidingWindow
@@ -29,12 +31,14 @@ __all__ = [
     "DrawDigit",
     "GateSwitch",
     "HiddenState",
+    "InceptionBlockCost",
     "KernelAttention",
     "LabelsAndCurve",
     "LineAndLoss",
     "OptimizerPath",
     "PolynomialFit",
     "ResidualBranches",
+    "Roofline",
     "SentenceClassifier",
     "SignalDepth",
     "SlidingWindow",
