@@ -126,6 +126,7 @@ def test_by_keyboard(session, tmp_path):
     says(page, re.compile("Training error 0.00 °C, error on new readings"))
     page.keyboard.press("Tab")
     page.keyboard.press("ArrowRight")  # the weakest penalty
+    settle(page)  # what is drawn comes a frame later
     slider = page.get_by_label("Penalty λ")
     assert slider.get_attribute("aria-valuetext") == "0.000001"
     assert page_fit(page)["norm"] < fit["norm"]

@@ -1,10 +1,12 @@
 """Start a script in several processes at once, and leave none of them behind."""
 
 import os
+import signal
 import socket
 import subprocess
 import sys
 import tempfile
+import time
 import uuid
 from pathlib import Path
 
@@ -21,8 +23,9 @@ def torchrun(
     """Run ``torchrun --standalone --nproc-per-node PROCESSES SCRIPT ARGUMENTS``, and wait for it.
 
     ``--standalone`` lets torchrun take a free port, so that no other program is in the way. All traffic
-    stays on the loopback interface. Whatever ends the call, be it the script, an error, the time or an
-    interrupt, no process of it is left.
+    stays on the loopback interface. Whatever ends the call, be it the script, an error, the time, an
+    interrupt, or a signal that kills the caller, no process of it is left: a second process watches over the
+    caller's life and does for a dead one what it cannot do any more.
 
     Args:
         script: a Python file that calls ``torch.distributed.init_process_group``; it finds ``utils``.
@@ -34,7 +37,7 @@ def torchrun(
         With ``returncode`` (0 if all copies ended well), ``stdout`` and ``stderr`` of all of them.
 
     Raises:
-        RuntimeError: if this build of PyTorch has no ``torch.distributed``.
+        RuntimeError: if this build of PyTorch has no ``torch.distributed``, or a process cannot be ended.
         TimeoutError: if the seconds are over.
     """
     import torch.distributed
@@ -44,6 +47,7 @@ def torchrun(
     command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--local-addr=127.0.0.1"]
     command += [f"--nproc-per-node={processes}", *map(str, (script, *arguments))]
     environment = _environment()
+    watch = _watch(environment)
     with tempfile.TemporaryFile("w+") as out, tempfile.TemporaryFile("w+") as err:
         try:
             agent = subprocess.Popen(
@@ -54,7 +58,11 @@ def torchrun(
         except subprocess.TimeoutExpired:
             raise TimeoutError(f"expected an end within {seconds} seconds: {' '.join(command)}") from None
         finally:
-            end_all(environment[MARK])
+            try:
+                end_all(environment[MARK])
+            finally:  # a second interrupt leaves the rest to the watcher
+                watch.stdin.close()
+                watch.wait()
         texts = []
         for file in (out, err):
             file.seek(0)
@@ -73,6 +81,20 @@ def _environment() -> dict[str, str]:
     return os.environ | extra
 
 
+def _watch(environment: dict[str, str]) -> subprocess.Popen:
+    """A process that outlives this one, to end a launch as soon as its own input is closed.
+
+    The system closes it when this process ends, whatever ends it. An interrupt, and the signal that Jupyter
+    sends to all of a kernel's group, do not reach a session of its own.
+    """
+    own = {name: value for name, value in environment.items() if name != MARK}  # it must not end itself
+    return subprocess.Popen(
+        [sys.executable, "-m", "utils.launch", environment[MARK]], env=own, cwd=ROOT,
+        stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )  # fmt: skip
+
+
 def running(mark: str) -> list[psutil.Process]:
     """The processes of a launch that are still there; ``mark`` is what `MARK` holds in their environment."""
     found = []
@@ -85,12 +107,24 @@ def running(mark: str) -> list[psutil.Process]:
     return [process for process in found if process.pid != os.getpid()]
 
 
-def end_all(mark: str) -> None:
-    """End every process of a launch, also those that a dying one has just started."""
+def end_all(mark: str, seconds: float = 60) -> None:
+    """End every process of a launch, also those that a dying one has just started.
+
+    Raises:
+        RuntimeError: if some are still there after the seconds: somebody else's, or stuck in the kernel.
+    """
+    end = time.monotonic() + seconds
     while left := running(mark):
         for process in left:
             try:
                 process.kill()
             except psutil.Error:
                 continue
-        psutil.wait_procs(left, timeout=5)
+        if psutil.wait_procs(left, timeout=min(5, seconds))[1] and time.monotonic() > end:
+            raise RuntimeError(f"expected to end {[process.pid for process in left]} in {seconds} seconds")
+
+
+if __name__ == "__main__":  # the watcher
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    sys.stdin.read()  # until the caller closes it, or is no more
+    end_all(sys.argv[1])

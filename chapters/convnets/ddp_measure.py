@@ -47,7 +47,7 @@ def update_of(
 
 
 def measure(batches: list[int], width: int, rounds: int, repeats: int) -> dict:
-    device = start()
+    device = start(*batches)
     rank, size, threads = dist.get_rank(), dist.get_world_size(), torch.get_num_threads()
     seed_everything(0)
     own = network(width, torch.float32).to(device)
@@ -60,7 +60,7 @@ def measure(batches: list[int], width: int, rounds: int, repeats: int) -> dict:
         took = seconds_of(lambda: dist.all_reduce(gradient), device, repeats)
         found["all-reduce"].append(took)
         for batch in batches:
-            names = "one", "threads", "processes"
+            names = "one", "threads", "processes", "apart"
             row = found["updates"].setdefault(batch, {name: [] for name in names})
             alone = update_of(own, inputs[:batch], targets[:batch])
             for name, count in (("one", 1), ("threads", size)):
@@ -69,15 +69,19 @@ def measure(batches: list[int], width: int, rounds: int, repeats: int) -> dict:
                     row[name].append(seconds_of(alone, device, repeats))
                     torch.set_num_threads(threads)
                 dist.barrier()
-            shared = update_of(replica, inputs[rank:batch:size], targets[rank:batch:size])
-            row["processes"].append(seconds_of(shared, device, repeats))
+            part = inputs[rank:batch:size], targets[rank:batch:size]
+            row["processes"].append(seconds_of(update_of(replica, *part), device, repeats))
+            dist.barrier()
+            # the same part at the same time, but every process for itself
+            row["apart"].append(seconds_of(update_of(own, *part), device, repeats))
+            dist.barrier()
     return found | {"backend": dist.get_backend()}
 
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--out", type=Path, required=True, help="file for rank 0's times")
-    parser.add_argument("--batches", type=int, nargs="+", default=[16, 64, 256, 1024, 4096])
+    parser.add_argument("--batches", type=int, nargs="+", default=[8, 32, 128, 512, 2048])
     parser.add_argument("--width", type=int, default=512)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--repeats", type=int, default=3)

@@ -23,9 +23,17 @@ from utils.device import get_device, new_generator, seed_everything
 DIGITS = 4096  # as many of MNIST's, so that a run takes a moment
 
 
-def start() -> torch.device:
-    """Join the group of processes; torchrun has put rank and address into the environment."""
+def start(*batches: int) -> torch.device:
+    """Join the group of processes; torchrun has put rank and address into the environment.
+
+    Raises:
+        ValueError: if a batch has no equal part for each process, or too many digits.
+    """
     size, local = int(os.environ["WORLD_SIZE"]), int(os.environ["LOCAL_RANK"])
+    for batch in batches:
+        if not 0 < batch <= DIGITS or batch % size:
+            which = f"of at most {DIGITS} digits that {size} processes can share equally"
+            raise ValueError(f"expected a batch {which}, got {batch}")
     if get_device().type == "cuda" and torch.cuda.device_count() >= size:
         device = torch.device("cuda", local)
         torch.cuda.set_device(device)
@@ -46,7 +54,7 @@ def digits(dtype: torch.dtype = torch.float64) -> tuple[torch.Tensor, torch.Tens
     return train.inputs[:DIGITS].flatten(1).to(dtype) / 255, train.targets[:DIGITS]
 
 
-def places(update: int, batch: int) -> torch.Tensor:
+def batch_of(update: int, batch: int) -> torch.Tensor:
     """Which digits the whole batch of an update holds: the same answer in every process."""
     epoch, step = divmod(update, DIGITS // batch)
     order = torch.randperm(DIGITS, generator=new_generator(epoch))
@@ -54,14 +62,14 @@ def places(update: int, batch: int) -> torch.Tensor:
 
 
 def save(path: Path, model: nn.Module, optimizer: torch.optim.Optimizer, update: int) -> None:
-    """All that the rest of the run depends on, under another name first: never half a file."""
+    """All that the rest of this run depends on, under another name first: never half a file."""
     state = {"model": model.state_dict(), "optimizer": optimizer.state_dict(), "update": update}
     torch.save(state, path.with_suffix(".part"))
     os.replace(path.with_suffix(".part"), path)
 
 
 def train(options: argparse.Namespace) -> None:
-    device = start()
+    device = start(options.batch)
     rank, size = dist.get_rank(), dist.get_world_size()
     seed_everything(0)
     model = network(options.width).to(device)
@@ -79,7 +87,7 @@ def train(options: argparse.Namespace) -> None:
     for update in range(first, options.updates):
         if update == options.die_at and rank == 1:
             os.kill(os.getpid(), getattr(signal, "SIGKILL", signal.SIGTERM))
-        mine = places(update, options.batch)[rank::size]  # every size-th, from the rank on
+        mine = batch_of(update, options.batch)[rank::size]  # every size-th, from the rank on
         loss = F.cross_entropy(replica(inputs[mine].to(device)), targets[mine].to(device))
         optimizer.zero_grad()
         loss.backward()  # the gradients are the same in all processes when it returns

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import torch
 import torch.distributed as dist
-from ddp_train import digits, network, places, start
+from ddp_train import digits, network, batch_of, start
 from torch import nn
 from torch.distributed.device_mesh import init_device_mesh
 from torch.distributed.fsdp import fully_shard
@@ -16,7 +16,7 @@ from utils.device import seed_everything
 
 
 def train(out: Path, updates: int, batch: int, width: int) -> None:
-    device = start()
+    device = start(batch)
     rank, size = dist.get_rank(), dist.get_world_size()
     mesh = init_device_mesh(device.type, (size,))
     seed_everything(0)
@@ -30,7 +30,7 @@ def train(out: Path, updates: int, batch: int, width: int) -> None:
     optimizer = torch.optim.SGD(model.parameters(), lr=0.1, momentum=0.9)
     inputs, targets = digits()
     for update in range(updates):
-        mine = places(update, batch)[rank::size]
+        mine = batch_of(update, batch)[rank::size]
         loss = F.cross_entropy(model(inputs[mine].to(device)), targets[mine].to(device))
         optimizer.zero_grad()
         loss.backward()

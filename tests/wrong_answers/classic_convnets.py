@@ -54,3 +54,8 @@ def count__biases_multiply(layers, channels, side):
 def count__the_other_way_round(layers, channels, side):
     """Returns multiplications first."""
     return counted(layers, channels, side)[::-1]
+
+
+def count__stride_of_every_pooling_is_two(layers, channels, side):
+    """Takes 2 for the stride of every pooling."""
+    return counted(layers, channels, side, pool_stride=2)

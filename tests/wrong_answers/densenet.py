@@ -60,3 +60,13 @@ def dense_weights__last_layer_alone(layers, channels, growth, bottleneck):
     stack = channels + (layers - 1) * growth
     width = (bottleneck or 0) * growth
     return 9 * stack * growth if bottleneck is None else stack * width + 9 * width * growth
+
+
+def dense_weights__one_is_no_bottleneck(layers, channels, growth, bottleneck):
+    """Takes a bottleneck of 1 for none."""
+    total = 0
+    for i in range(layers):
+        stack, width = channels + i * growth, (bottleneck or 0) * growth
+        plain = bottleneck in (None, 1)
+        total += 9 * stack * growth if plain else stack * width + 9 * width * growth
+    return total

@@ -51,3 +51,38 @@ def doubling__the_mean(gradients):
         sums = [(sums[r] + sums[r ^ 2**i]) / 2 for r in range(n)]
         sent += gradients[0].nbytes
     return sums, sent
+
+
+def doubling__changes_the_gradients(gradients):
+    """Adds into the gradients themselves."""
+    n, sent = len(gradients), 0
+    for i in range(n.bit_length() - 1):
+        old = [g.clone() for g in gradients]
+        for r in range(n):
+            gradients[r] += old[r ^ 2**i]
+        sent += gradients[0].nbytes
+    return gradients, sent
+
+
+def doubling__adds_all_at_once(gradients):
+    """The right sums and the right count without any exchange."""
+    n = len(gradients)
+    return [sum(gradients)] * n, (n.bit_length() - 1) * gradients[0].nbytes
+
+
+def doubling__round_the_ring(gradients):
+    """The partner is the one 2**i places on, not the one whose rank differs in bit i."""
+    n, sums, sent = len(gradients), list(gradients), 0
+    for i in range(n.bit_length() - 1):
+        sums = [sums[r] + sums[(r + 2**i) % n] for r in range(n)]
+        sent += gradients[0].nbytes
+    return sums, sent
+
+
+def doubling__always_eight_bytes(gradients):
+    """Takes every number for one of 64 bits."""
+    n, sums, sent = len(gradients), list(gradients), 0
+    for i in range(n.bit_length() - 1):
+        sums = [sums[r] + sums[r ^ 2**i] for r in range(n)]
+        sent += 8 * gradients[0].numel()
+    return sums, sent

@@ -47,3 +47,10 @@ def rate_groups__one_step_for_all(stages, lr, decay):
     last = len(stages) - 1
     groups = [{"params": free(s), "lr": lr if i == last else lr * decay} for i, s in enumerate(stages)]
     return [group for group in groups if group["params"]]
+
+
+def rate_groups__not_into_a_sequential(stages, lr, decay):
+    """Takes the parameters of a stage's own, not those of the layers in it."""
+    own = [[p for p in s.parameters(recurse=False) if p.requires_grad] for s in stages]
+    groups = [{"params": found, "lr": lr * decay ** (len(stages) - 1 - i)} for i, found in enumerate(own)]
+    return [group for group in groups if group["params"]]
