@@ -4,6 +4,7 @@ import random
 import sys
 from types import ModuleType
 
+import numpy as np
 import pytest
 import torch
 import torchmetrics.detection._mean_ap as reference
@@ -66,20 +67,20 @@ def test_iou_is_torchvisions_and_0_where_that_is_nan():
 
 
 def test_nms_is_torchvisions():
-    kinds = dict.fromkeys(("none", "ties", "dropped"), 0)
+    kinds = dict.fromkeys(("none", "ties", "dropped", "no area", "touching"), 0)
     for generator, whole in cases(1):
         n = below(12, generator)
         boxes = some_boxes(generator, n, whole=whole)
         scores = torch.rand(n, generator=generator)
         scores = (4 * scores).floor() / 4 if whole else scores
-        threshold = (
-            below(9, generator) / 8
-        )  # torchvision compares in float64: there 3/5 in float32 is above 0.6
+        threshold = below(9, generator) / 8  # in float64, as torchvision compares, 3/5 is above 0.6
         ours = nms(boxes, scores, threshold)
         assert torch.equal(ours, ops.nms(boxes, scores, threshold))
         kinds["none"] += n == 0
         kinds["ties"] += len(scores.unique()) < n
         kinds["dropped"] += len(ours) < n
+        kinds["no area"] += int((boxes[:, 2:] == boxes[:, :2]).any(1).sum())
+        kinds["touching"] += int((boxes[:, None, 2] == boxes[None, :, 0]).sum())
     assert min(kinds.values()) > 50, kinds
 
 
@@ -204,6 +205,29 @@ def test_average_precision_is_its_definition(points: int | None):
     nothing = torch.zeros(0, dtype=torch.bool)
     assert average_precision(nothing, 3, points) == 0
     assert average_precision(nothing, 0, points) != average_precision(nothing, 0, points)  # NaN
+
+
+def coco_precision(hits: list[bool], n_objects: int) -> float:
+    """By the steps of pycocotools' ``accumulate``, with its unrounded comparison of recalls and levels."""
+    found = np.cumsum(hits)
+    recalls, precisions = found / n_objects, (found / np.arange(1, len(hits) + 1)).tolist()
+    for i in range(len(precisions) - 1, 0, -1):
+        precisions[i - 1] = max(precisions[i - 1], precisions[i])
+    places = np.searchsorted(recalls, np.linspace(0, 1, 101), side="left")
+    return sum(precisions[place] for place in places if place < len(precisions)) / 101
+
+
+def test_average_precision_is_cocos_but_where_a_recall_is_a_level():
+    rng = random.Random(1)
+    for _ in range(CASES):
+        hits = [rng.random() < 0.6 for _ in range(1 + rng.randrange(200))]
+        n_objects = rng.choice([n for n in (103, 107, 109, 113, 127, 211) if n >= sum(hits)])
+        hits = hits[:-1] + [False] if sum(hits) == n_objects else hits  # a recall of 1 is a level
+        ours = average_precision(torch.tensor(hits), n_objects)
+        assert ours == pytest.approx(coco_precision(hits, n_objects), abs=1e-6)
+    hits = [True] * 7 + [False] * 3  # 7 / 10 < np.linspace(0, 1, 101)[70]
+    ours, theirs = average_precision(torch.tensor(hits), 10), coco_precision(hits, 10)
+    assert (ours, theirs) == (pytest.approx(71 / 101), pytest.approx(70 / 101))
 
 
 def random_detections(generator: torch.Generator, pictures: int, n_classes: int) -> tuple[list, list]:

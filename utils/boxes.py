@@ -61,7 +61,7 @@ def box_iou(boxes1: Tensor, boxes2: Tensor) -> Tensor:
     area1 = (boxes1[:, 2:] - boxes1[:, :2]).prod(dim=1)  # (n,)
     area2 = (boxes2[:, 2:] - boxes2[:, :2]).prod(dim=1)  # (m,)
     union = area1[:, None] + area2[None, :] - common
-    return torch.where(union > 0, common / union, 0)
+    return common / torch.where(union > 0, union, 1)
 
 
 def make_anchors(
@@ -163,7 +163,8 @@ def nms(boxes: Tensor, scores: Tensor, threshold: float, labels: Tensor | None =
     Args:
         boxes: (n, 4) corners.
         scores: (n,) how certain each box is.
-        threshold: a box that overlaps a better one by more than this is dropped.
+        threshold: a box that overlaps a better one by more than this is dropped. (An overlap of exactly 3/5
+            is not more than 0.6 here; torchvision compares in float64, where 3/5 in float32 is.)
         labels: (n,) classes; boxes of different classes never drop each other. ``None``: all are of one.
 
     Returns:
@@ -210,7 +211,8 @@ def average_precision(hits: Tensor, n_objects: int, points: int | None = 101) ->
         hits: (detections,) which are right, best score first, over all pictures.
         n_objects: how many objects there are to find.
         points: at how many recalls from 0 to 1 the mean is taken: 101 (COCO), 11 (PASCAL VOC until 2009), or
-            ``None`` for the area under the whole curve (PASCAL VOC since 2010).
+            ``None`` for the area under the whole curve (PASCAL VOC since 2010). A recall of 7 / 10 reaches
+            0.7 here; in COCO's program rounding decides, and AP can differ by 1/101 for each such recall.
 
     Returns:
         A number in [0, 1]; NaN if there is no object.
