@@ -50,3 +50,31 @@ def count_discriminator__only_what_lies_inside(real, made, edges):
     p, q = counted(real, edges), counted(made, edges)
     p, q = p / p.sum().clamp(min=1), q / q.sum().clamp(min=1)
     return torch.where(p + q > 0, p / (p + q).clamp(min=1e-12), 0.5)
+
+
+def count_discriminator__half_where_only_real(real, made, edges):
+    """Knows nothing where one of the two is missing."""
+    p, q = counted(real, edges) / len(real), counted(made, edges) / len(made)
+    return torch.where(q > 0, p / (p + q).clamp(min=1e-12), 0.5)
+
+
+def count_discriminator__made_ones_outside_dropped(real, made, edges):
+    """Takes shares of the made numbers that lie inside."""
+    inside = (made >= edges[0]) & (made < edges[-1])
+    p, q = counted(real, edges) / len(real), counted(made, edges) / inside.sum().clamp(min=1)
+    return torch.where(p + q > 0, p / (p + q).clamp(min=1e-12), 0.5)
+
+
+def count_discriminator__made_ones_on_the_last_edge(real, made, edges):
+    """Counts made numbers on the last edge into the last bin."""
+    p, q = counted(real, edges), counted(made, edges)
+    q[-1] += (made == edges[-1]).sum()
+    p, q = p / len(real), q / len(made)
+    return torch.where(p + q > 0, p / (p + q).clamp(min=1e-12), 0.5)
+
+
+def count_discriminator__edges_of_its_own(real, made, edges):
+    """Has the bins of the first cases."""
+    edges = torch.tensor([0.0, 1, 2, 4])
+    p, q = counted(real, edges) / len(real), counted(made, edges) / len(made)
+    return torch.where(p + q > 0, p / (p + q).clamp(min=1e-12), 0.5)
