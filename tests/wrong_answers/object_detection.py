@@ -29,6 +29,15 @@ def giou__sides_not_cut_off(a, b):
     return common / union - (hull - union) / hull
 
 
+def giou__width_alone_cut_off(a, b):
+    """Cuts the width of the intersection off at zero, and not its height."""
+    w, h = (torch.minimum(a[:, 2:], b[:, 2:]) - torch.maximum(a[:, :2], b[:, :2])).unbind(1)
+    common = w.clamp(min=0) * h
+    union = sides(a[:, :2], a[:, 2:]) + sides(b[:, :2], b[:, 2:]) - common
+    hull = parts(a, b)[2]
+    return common / union - (hull - union) / hull
+
+
 def giou__union_with_the_intersection_twice(a, b):
     """Adds the areas and does not take the intersection off."""
     common, union, hull = parts(a, b)
