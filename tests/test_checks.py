@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
 
-from utils.checks import agree, gaps, search, spread
+from utils.checks import FURTHER, agree, gaps, search, spread, widening_search
 
 quick = settings(deadline=None, derandomize=True, max_examples=40)
 
@@ -163,6 +163,37 @@ def test_a_search_takes_the_best_inside_and_refuses_one_at_the_edge(capsys):
     for values in ([0.1, 0.2], [0.3, 0.2, 0.1], []):
         with pytest.raises(ValueError, match="rising order"):
             search(lambda lr: lr, values)
+
+
+def test_a_widening_search_goes_on_until_the_best_lies_inside():
+    for peak, expected in ((0.1, [0.05, 0.1, 0.2]), (0.8, [0.05, 0.1, 0.2, 0.4, 0.8, 1.6])):
+        found = widening_search(lambda lr, peak=peak: -abs(lr - peak), [0.05, 0.1, 0.2])
+        assert list(found) == pytest.approx(expected)
+        assert max(found, key=found.get) == pytest.approx(peak)
+    found = widening_search(lambda lr: -abs(lr - 0.0125), [0.05, 0.1])
+    assert list(found) == pytest.approx([0.00625, 0.0125, 0.025, 0.05, 0.1])
+    found = widening_search(lambda lr: math.nan if lr > 0.3 else lr, [0.1, 0.2])
+    assert list(found) == pytest.approx([0.1, 0.2, 0.4])
+
+
+def test_a_training_that_diverges_is_the_worst_of_a_search():
+    def trained(lr):
+        if lr > 0.2:
+            raise FloatingPointError("loss is nan")
+        return lr
+
+    assert search(trained, [0.1, 0.2, 0.3, 0.4]) == 0.2
+    assert list(widening_search(trained, [0.1, 0.2])) == pytest.approx([0.1, 0.2, 0.4])
+
+
+def test_a_widening_search_gives_up_and_says_what_it_wants():
+    asked = []
+    with pytest.raises(ValueError, match="a best value inside"):
+        widening_search(lambda lr: asked.append(lr) or lr, [1, 2])
+    assert len(asked) == 2 + FURTHER and asked[-1] == 2 ** (1 + FURTHER)
+    for values in ([0.1], [0.2, 0.1], [0.0, 0.1], [-1.0, 1.0]):
+        with pytest.raises(ValueError, match="above 0 in rising order"):
+            widening_search(lambda lr: lr, values)
 
 
 def test_a_spread_needs_three_runs():

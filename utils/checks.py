@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable, Sequence
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,8 @@ from torch import Tensor
 from utils.device import new_generator
 
 Results = Tensor | np.ndarray | float | Sequence
+
+FURTHER = 8  # values beyond an edge that a search tries before it gives up
 
 
 def agree(
@@ -96,7 +99,8 @@ def search(
     """Try the values of a setting, print what each gives, and return the best one.
 
     Args:
-        score: from a value to its score, on data that the result does not use; NaN is the worst of all.
+        score: from a value to its score, on data that the result does not use. NaN is the worst of all, and
+            a training that ends in a loss that is no number (`FloatingPointError`) counts as NaN.
         values: in rising order, at least three.
         lowest: whether a low score is a good one, as of a loss.
         form: format of the scores.
@@ -106,15 +110,54 @@ def search(
             where a better one may lie beyond it: widen the search.
     """
     values = list(values)
-    if len(values) < 3 or any(a >= b for a, b in zip(values, values[1:], strict=False)):
+    if len(values) < 3 or any(a >= b for a, b in pairwise(values)):
         raise ValueError(f"expected at least three values in rising order, got {values}")
-    scores = [float(score(value)) for value in values]
+    scores = [_scored(score, value) for value in values]
     print("  ".join(f"{value:g}: {found:{form}}" for value, found in zip(values, scores, strict=True)))
     ranks = [math.inf if math.isnan(found) else found if lowest else -found for found in scores]
     best = ranks.index(min(ranks))
     if best in (0, len(values) - 1) or ranks[best] == math.inf:
         raise ValueError(f"the best of {values} is {values[best]:g}, at the edge: widen the search")
     return values[best]
+
+
+def widening_search(score: Callable[[float], float], values: Sequence[float]) -> dict[float, float]:
+    """Score the values of a setting, and go on beyond an edge for as long as the best one lies there.
+
+    Each further value is as many times the last as the last is times the one before it, which suits a
+    learning rate.
+
+    Args:
+        score: from a value to its score, as in `search`; a high one is good.
+        values: in rising order, at least two, greater than 0.
+
+    Returns:
+        Value to score, of all that were tried, in rising order. The best lies inside.
+
+    Raises:
+        ValueError: if there are fewer than two values, they do not rise, or one is not greater than 0; or if
+            the best still lies at an edge after `FURTHER` more values.
+    """
+    values = list(values)
+    if len(values) < 2 or values[0] <= 0 or any(a >= b for a, b in pairwise(values)):
+        raise ValueError(f"expected two or more values above 0 in rising order, got {values}")
+    found = {value: _scored(score, value) for value in values}
+    for more in range(FURTHER + 1):
+        tried = sorted(found)
+        best = max(tried, key=lambda value: -math.inf if math.isnan(found[value]) else found[value])
+        if best not in (tried[0], tried[-1]):
+            return {value: found[value] for value in tried}
+        if more < FURTHER:
+            beyond = tried[0] ** 2 / tried[1] if best == tried[0] else tried[-1] ** 2 / tried[-2]
+            found[beyond] = _scored(score, beyond)
+    raise ValueError(f"expected a best value inside, got one at the edge of {sorted(found)}")
+
+
+def _scored(score: Callable[[Any], float], value: float) -> float:
+    try:
+        return float(score(value))
+    except FloatingPointError:
+        return math.nan
 
 
 def spread(values: Sequence[float], form: str = ".3g") -> str:
